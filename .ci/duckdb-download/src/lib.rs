@@ -1,0 +1,1 @@
+//! Empty: building its dependency is the point.

@@ -1,0 +1,154 @@
+"""An embedded engine for A/B-test analytics.
+
+A *lab* is a directory that holds events, experiments and results. Events go in from files or data frames, experiments
+are defined on them, and results come out with a verdict.
+
+>>> import abduck
+>>> lab = abduck.demo()
+>>> [experiment.key for experiment in lab.experiments]
+['smart-search', 'quick-checkout']
+>>> result = lab.experiments.get("quick-checkout").results()
+>>> [row.variant for row in result.variants]
+['control', 'test']
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from os import PathLike
+from pathlib import Path
+
+from abduck import _engine
+from abduck._engine import __version__
+from abduck.errors import (
+    AbduckError,
+    BusyError,
+    InternalError,
+    InvalidError,
+    IoError,
+    NotAllowedError,
+    NotFoundError,
+    NotReadyError,
+    QueryError,
+    SchemaError,
+    StorageError,
+)
+from abduck.experiments import Experiment, Experiments
+from abduck.explanation import Explanation, Query, Stage
+from abduck.lab import AttachReport, FileReport, IngestReport, Lab, Progress, Settings, Status
+from abduck.result import ExperimentResult, ExperimentSummary, MissingData, Provenance, ResultWarning, VariantRow
+
+__all__ = [
+    "AbduckError",
+    "AttachReport",
+    "BusyError",
+    "Experiment",
+    "ExperimentResult",
+    "ExperimentSummary",
+    "Experiments",
+    "Explanation",
+    "FileReport",
+    "IngestReport",
+    "InternalError",
+    "InvalidError",
+    "IoError",
+    "Lab",
+    "MissingData",
+    "NotAllowedError",
+    "NotFoundError",
+    "NotReadyError",
+    "Progress",
+    "Provenance",
+    "Query",
+    "QueryError",
+    "ResultWarning",
+    "SchemaError",
+    "Settings",
+    "Stage",
+    "Status",
+    "StorageError",
+    "VariantRow",
+    "__version__",
+    "demo",
+    "init",
+    "open",
+    "sample",
+]
+
+
+def init(path: str | PathLike[str], *, wait: float = 10.0) -> Lab:
+    """Makes a directory a lab, creating it if need be, and opens it.
+
+    Args:
+        path: The directory.
+        wait: For how many seconds to wait whenever somebody else holds the lab.
+
+    Raises:
+        NotAllowedError: It is a lab already.
+
+    >>> import abduck, tempfile
+    >>> with abduck.init(tempfile.mkdtemp()) as lab:
+    ...     lab.status().events
+    0
+    """
+    return Lab(_engine.Lab.init(Path(path), wait))
+
+
+def open(path: str | PathLike[str], *, create: bool = False, wait: float = 10.0) -> Lab:
+    """Opens a lab.
+
+    Args:
+        path: The directory of the lab.
+        create: Whether to make the directory a lab if it is none.
+        wait: For how many seconds to wait whenever somebody else holds the lab.
+
+    Raises:
+        NotFoundError: The directory is no lab.
+        NotAllowedError: A newer version made the lab.
+
+    >>> import abduck, tempfile
+    >>> lab = abduck.open(tempfile.mkdtemp(), create=True)
+    >>> lab.close()
+    """
+    try:
+        return Lab(_engine.Lab.open(Path(path), wait))
+    except NotFoundError:
+        if not create:
+            raise
+        return init(path, wait=wait)
+
+
+def sample(directory: str | PathLike[str]) -> Path:
+    """Writes a small event log of a shop, `shop.parquet`, and returns its path.
+
+    Beside it, `shop.truth.json` tells what was planted in the log, and defines two experiments on it.
+
+    >>> import abduck, tempfile
+    >>> abduck.sample(tempfile.mkdtemp()).name
+    'shop.parquet'
+    """
+    log = Path(directory) / "shop.parquet"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(_engine.sample_log())
+    log.with_name("shop.truth.json").write_text(_engine.sample_truth(), encoding="utf-8")
+    return log
+
+
+def demo(directory: str | PathLike[str] | None = None) -> Lab:
+    """Makes a lab of the event log that `sample` writes, with two experiments: a funnel and a trend.
+
+    Args:
+        directory: Where to make the lab; a new temporary directory if it is left out.
+
+    >>> import abduck
+    >>> lab = abduck.demo()
+    >>> lab.experiments.get("smart-search").name
+    'Smart search'
+    """
+    lab = init(directory or tempfile.mkdtemp(prefix="abduck-demo-"))
+    with tempfile.TemporaryDirectory() as place:
+        lab.ingest(sample(place))
+    for definition in json.loads(_engine.sample_truth())["experiments"]:
+        lab.experiments.create(definition)
+    return lab

@@ -1,0 +1,359 @@
+"""A lab: a directory that holds events, experiments and results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from os import PathLike, fspath
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol, TypeAlias
+
+from abduck import _engine, _moment
+from abduck.experiments import Experiments
+
+
+class ArrowStream(Protocol):
+    """Anything that hands over its rows by the Arrow PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A capsule with a stream."""
+
+
+Source: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]] | ArrowStream
+"""Files, as paths or glob patterns; or a data frame, table or relation that speaks Arrow."""
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What an ingest did with one file, in rows."""
+
+    file: str
+    """The file, or `record batches`."""
+    read: int
+    """Rows read: the sum of the next three."""
+    stored: int
+    """New events."""
+    duplicates: int
+    """Rows whose event was there already."""
+    rejected: int
+    """Rows that could not be stored."""
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest did, in rows unless it says otherwise."""
+
+    read: int
+    """Rows read: the sum of the next three."""
+    stored: int
+    """New events."""
+    duplicates: int
+    """Rows whose event was there already, in the store or earlier in this ingest."""
+    rejected: int
+    """Rows that could not be stored."""
+    new_persons: int
+    """Persons all of whose distinct ids are new."""
+    merges: int
+    """How many times two persons became one."""
+    data_version: int
+    """The version of the data afterwards; unchanged if nothing was stored."""
+    files: tuple[FileReport, ...]
+    """The same counts by file, in the order they were read."""
+    rejects_file: Path | None
+    """Where the rejected rows are, one JSON object per line."""
+
+
+@dataclass(frozen=True)
+class AttachReport:
+    """What attaching files did."""
+
+    pattern: str
+    """The absolute path or glob pattern."""
+    files: int
+    """Number of files."""
+    events: int
+    """Number of events in them."""
+    rejected: int
+    """Rows that are left out, as they could not be stored either."""
+    new_persons: int
+    """Persons all of whose distinct ids are new."""
+    merges: int
+    """How many times two persons became one."""
+    data_version: int
+    """The version of the data afterwards."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an ingest is."""
+
+    stage: str
+    """What it is doing: `reading`, `comparing`, `storing` or `committing`."""
+    file: str | None
+    """The file that is being read."""
+    bytes_read: int
+    """Bytes of the files read so far, as they lie on disk."""
+    bytes_total: int
+    """Bytes of all files; 0 for a data frame."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the event store of a lab holds."""
+
+    directory: Path
+    """The directory of the lab."""
+    events: int
+    """Number of events, stored and attached."""
+    persons: int
+    """Number of persons."""
+    first_event: datetime | None
+    """Time of the earliest event."""
+    last_event: datetime | None
+    """Time of the latest event."""
+    data_version: int
+    """Rises with every change of the data; 0 for an empty new store."""
+    attached_changes: Mapping[str, str]
+    """Attached files that are not as they were scanned: `altered`, `vanished` or `appeared`."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for every experiment of a lab."""
+
+    timezone: str = "UTC"
+    """Where days begin and end; an IANA name."""
+    test_account_filters: tuple[Mapping[str, Any], ...] = field(default=())
+    """Property filters that leave out the lab's own people."""
+    week_start_day: Literal["sunday", "monday"] = "sunday"
+    """Where weeks begin."""
+    aggregate_users_by_distinct_id: bool = False
+    """Whether metrics count distinct ids rather than persons."""
+
+
+class Lab:
+    """An open lab. Get one from `abduck.open`, `abduck.init` or `abduck.demo`; close it, or use it in a `with` block.
+
+    A lab may be used from several threads and opened by several processes; they wait for each other.
+
+    >>> import abduck
+    >>> lab = abduck.demo()
+    >>> lab.status().persons > 100
+    True
+    """
+
+    __slots__ = ("_inner",)
+    _inner: _engine.Lab
+
+    def __init__(self, inner: _engine.Lab) -> None:
+        self._inner = inner
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the lab."""
+        return Path(self._inner.directory)
+
+    @property
+    def experiments(self) -> Experiments:
+        """The experiments of the lab."""
+        return Experiments(self._inner)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the lab. Assign other settings, or a mapping, to replace them.
+
+        >>> import abduck, dataclasses
+        >>> lab = abduck.demo()
+        >>> lab.settings = dataclasses.replace(lab.settings, timezone="Europe/Amsterdam")
+        >>> lab.settings.timezone
+        'Europe/Amsterdam'
+        """
+        settings = json.loads(self._inner.settings())
+        return Settings(**{**settings, "test_account_filters": tuple(settings["test_account_filters"])})
+
+    @settings.setter
+    def settings(self, settings: Settings | Mapping[str, Any]) -> None:
+        self._inner.set_settings(json.dumps(asdict(settings) if isinstance(settings, Settings) else dict(settings)))
+
+    def ingest(
+        self,
+        source: Source,
+        *,
+        mapping: Mapping[str, Any] | str | PathLike[str] | None = None,
+        event: str | None = None,
+        distinct_id: str | None = None,
+        timestamp: str | None = None,
+        uuid: str | None = None,
+        properties: str | None = None,
+        person_id: str | None = None,
+        groups: Mapping[int, str] | None = None,
+        timestamp_unit: Literal["seconds", "milliseconds", "microseconds"] | None = None,
+        timezone: str | None = None,
+        flags: Mapping[str, str] | None = None,
+        exposure_event: str | None = None,
+        format: Literal["parquet", "csv", "ndjson"] | None = None,
+        strict: bool = False,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> IngestReport:
+        """Takes events in: all of them or, on error or Ctrl-C, none. Taking the same events in again changes nothing.
+
+        Columns that are not named are recognised by their names; those without a role become properties of the events.
+
+        Args:
+            source: Paths or glob patterns of Parquet, CSV or NDJSON files; or whatever has `__arrow_c_stream__`: a
+                frame of Polars or pandas (without its index), a table of pyarrow, a relation of DuckDB.
+            mapping: Which column means what, as a mapping or a YAML or JSON file; the next arguments go before it.
+            event: The column with the event's name.
+            distinct_id: The column with the id of whoever did it.
+            timestamp: The column that says when it happened.
+            uuid: The column with the event's own id, by which repetitions are recognised.
+            properties: The column with the properties: JSON text with an object, a struct or a map.
+            person_id: The column with another system's id of the person.
+            groups: From a group's index, 0 to 4, to the column with its key.
+            timestamp_unit: What a timestamp that is a number counts since 1970.
+            timezone: The IANA time zone of timestamps without an offset; UTC if it is left out.
+            flags: From a flag's key to the column with the variant.
+            exposure_event: The event that says "was shown the variant" of the one flag in `flags`.
+            format: The format of all files, where their names don't tell it.
+            strict: Whether one row that can't be stored refuses them all.
+            progress: Called with how far the ingest is, which waits for it; what it raises before the last stage,
+                `committing`, stops the ingest.
+
+        Raises:
+            SchemaError: Columns are not recognised, or rows cannot be stored.
+            NotFoundError: No file matches.
+            BusyError: Somebody else held the lab for too long.
+
+        >>> import abduck, tempfile
+        >>> lab = abduck.init(tempfile.mkdtemp())
+        >>> report = lab.ingest(abduck.sample(tempfile.mkdtemp()))
+        >>> report.read == report.stored + report.duplicates + report.rejected
+        True
+        """
+        columns = _columns(
+            mapping,
+            event=event,
+            distinct_id=distinct_id,
+            timestamp=timestamp,
+            uuid=uuid,
+            properties=properties,
+            person_id=person_id,
+            groups=groups,
+            timestamp_unit=timestamp_unit,
+            timezone=timezone,
+            flags=flags,
+            exposure_event=exposure_event,
+        )
+        options = json.dumps({"mapping": columns, "format": format, "strict": strict})
+        tell = None if progress is None else lambda *news: progress(Progress(*news))
+        if hasattr(source, "__arrow_c_stream__"):
+            return _ingest_report(self._inner.ingest_frame(_without_index(source), options, tell))
+        return _ingest_report(self._inner.ingest_files(_paths(source), options, tell))
+
+    def attach(
+        self,
+        pattern: str | PathLike[str],
+        *,
+        mapping: Mapping[str, Any] | str | PathLike[str] | None = None,
+        **columns: Any,
+    ) -> AttachReport:
+        """Makes Parquet files part of the events without copying them.
+
+        Args:
+            pattern: A path or glob pattern.
+            mapping: Which column means what, as in `ingest`.
+            columns: The single columns, as in `ingest`.
+
+        Raises:
+            NotFoundError: No file matches.
+            NotAllowedError: The pattern is attached already.
+            SchemaError: Columns are not recognised, no row is usable, or an event occurs twice.
+        """
+        return AttachReport(**json.loads(self._inner.attach(fspath(pattern), json.dumps(_columns(mapping, **columns)))))
+
+    def detach(self, pattern: str | PathLike[str]) -> int:
+        """Takes attached files out of the events again; returns the new version of the data.
+
+        Raises:
+            NotFoundError: The pattern is not attached.
+        """
+        return self._inner.detach(fspath(pattern))
+
+    def status(self) -> Status:
+        """What the event store holds.
+
+        >>> import abduck
+        >>> abduck.demo().status().data_version
+        1
+        """
+        state = json.loads(self._inner.state())
+        return Status(
+            directory=self.directory,
+            events=state["event_count"],
+            persons=state["person_count"],
+            first_event=_moment.optional(state["first_event"]),
+            last_event=_moment.optional(state["last_event"]),
+            data_version=state["data_version"],
+            attached_changes=dict(state["attached_changes"]),
+        )
+
+    def event_names(self, limit: int = 20) -> dict[str, int]:
+        """The most frequent event names with their counts.
+
+        >>> import abduck
+        >>> "search" in abduck.demo().event_names()
+        True
+        """
+        return dict(self._inner.event_names(limit))
+
+    def close(self) -> None:
+        """Closes the lab; closing it twice does no harm."""
+        self._inner.close()
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._inner.is_closed else "open"
+        return f"<abduck.Lab {str(self.directory)!r}, {state}>"
+
+
+def _columns(mapping: Mapping[str, Any] | str | PathLike[str] | None, **columns: object) -> dict[str, Any]:
+    given = {role: column for role, column in columns.items() if column is not None}
+    if isinstance(mapping, (str, PathLike)):
+        return {**json.loads(_engine.read_mapping(Path(mapping))), **given}
+    return {**(mapping or {}), **given}
+
+
+def _paths(source: Any) -> list[str]:
+    if isinstance(source, (str, PathLike)):
+        return [fspath(source)]
+    try:
+        return [fspath(path) for path in source]
+    except TypeError:
+        raise TypeError(
+            f"events come from paths or from an object with __arrow_c_stream__, not from {type(source).__name__}"
+        ) from None
+
+
+def _without_index(source: Any) -> Any:
+    """The index of a pandas frame would become a column."""
+    return source.reset_index(drop=True) if hasattr(source, "reset_index") else source
+
+
+def _ingest_report(text: str) -> IngestReport:
+    report = json.loads(text)
+    files = tuple(FileReport(**file) for file in report.pop("files"))
+    rejects_file = report.pop("rejects_file")
+    return IngestReport(**report, files=files, rejects_file=Path(rejects_file) if rejects_file else None)

@@ -1,0 +1,292 @@
+"""The result of an experiment."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from abduck import _engine, _moment
+
+if TYPE_CHECKING:
+    # Private names, as the module does not have them when it runs.
+    import pandas as _pandas
+    import polars as _polars
+    import pyarrow as _pyarrow
+
+
+@dataclass(frozen=True)
+class VariantRow:
+    """What is known of one variant."""
+
+    variant: str
+    """The variant's key."""
+    units: int
+    """Exposed persons of a trend, persons that entered a funnel."""
+    count: int
+    """Events of a trend, persons that completed a funnel."""
+    rate: float | None
+    """The observed rate: `count` per unit."""
+    rel_effect_size: float | None
+    """How much larger the rate is than the baseline's, as a share of it."""
+    rate_ci_lower: float | None
+    """The lower end of the central 95 % interval of the rate."""
+    rate_ci_upper: float | None
+    """The upper end of the central 95 % interval of the rate."""
+    chance_to_win: float | None
+    """The probability that the variant is the best of all."""
+
+
+@dataclass(frozen=True)
+class ExperimentSummary:
+    """Which experiment a result belongs to."""
+
+    id: int
+    """The experiment's number."""
+    name: str
+    """Its name."""
+    feature_flag_key: str
+    """The key of its flag."""
+    start_date: datetime | None
+    """When it began."""
+    end_date: datetime | None
+    """When it ended; none while it runs."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a result was computed from: enough to compute it again."""
+
+    engine_version: str
+    """The version of the engine."""
+    data_version: int
+    """The version of the event data."""
+    fingerprint: str
+    """The hash of the plan and the data version."""
+    as_of: datetime
+    """The moment the result holds for."""
+
+
+@dataclass(frozen=True)
+class ResultWarning:
+    """Something to be careful about."""
+
+    code: str
+    """The machine-readable name."""
+    message: str
+    """What was seen."""
+    next_step: str
+    """What to do next."""
+
+
+@dataclass(frozen=True)
+class MissingData:
+    """What a metric lacks to be judged."""
+
+    no_events: bool
+    """No event of the metric was found."""
+    no_flag_info: bool
+    """No event carries a known variant."""
+    no_control_variant: bool
+    """No event carries the baseline variant."""
+    no_test_variant: bool
+    """No event carries any other known variant."""
+
+
+class ExperimentResult:
+    """The result of an experiment's primary metric. It cannot be changed, can be pickled, and prints as a report.
+
+    Two results are equal when they say the same of the same experiment and data, whenever they were asked for.
+
+    >>> import abduck
+    >>> result = abduck.demo().experiments.get("quick-checkout").results()
+    >>> result.kind, [row.variant for row in result.variants]
+    ('funnel', ['control', 'test'])
+    >>> abduck.ExperimentResult.from_json(result.to_json()) == result
+    True
+    """
+
+    __slots__ = ("_data", "_inner")
+    _data: dict[str, Any]
+    _inner: _engine.ExperimentResult
+
+    def __init__(self, inner: _engine.ExperimentResult) -> None:
+        object.__setattr__(self, "_inner", inner)
+        object.__setattr__(self, "_data", json.loads(inner.to_json()))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a result cannot be changed")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a result cannot be changed")
+
+    @classmethod
+    def from_json(cls, text: str) -> ExperimentResult:
+        """A result from its JSON form.
+
+        Raises:
+            InvalidError: The text is not a result.
+        """
+        return cls(_engine.ExperimentResult.from_json(text))
+
+    @property
+    def kind(self) -> str:
+        """The kind of the metric: `trend` or `funnel`."""
+        return str(self._data["result"]["kind"])
+
+    @property
+    def experiment(self) -> ExperimentSummary:
+        """The experiment."""
+        experiment = self._data["experiment"]
+        dates = {name: _moment.optional(experiment[name]) for name in ("start_date", "end_date")}
+        return ExperimentSummary(**{**experiment, **dates})
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the result was computed from."""
+        provenance = self._data["provenance"]
+        return Provenance(**{**provenance, "as_of": _moment.from_text(provenance["as_of"])})
+
+    @property
+    def last_refresh(self) -> datetime:
+        """When the numbers were computed."""
+        return _moment.from_text(self._data["last_refresh"])
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether the numbers were computed earlier and kept."""
+        return bool(self._data["is_cached"])
+
+    @property
+    def verdict(self) -> str:
+        """One sentence that says what came out."""
+        return self._inner.verdict
+
+    @property
+    def undecided(self) -> MissingData | None:
+        """What the metric lacks to be judged; none when it was judged."""
+        missing = self._data["result"]["outcome"].get("undecided")
+        if missing is None:
+            return None
+        return MissingData(**{name.replace("-", "_"): is_missing for name, is_missing in missing.items()})
+
+    @property
+    def significant(self) -> bool | None:
+        """Whether the difference is significant; none when the metric was not judged."""
+        code = self.significance_code
+        return None if code is None else code == "significant"
+
+    @property
+    def significance_code(self) -> str | None:
+        """The verdict as a machine-readable name; none when the metric was not judged."""
+        return self._significance.get("code")
+
+    @property
+    def p_value(self) -> float | None:
+        """The p-value, in families of metrics that have one."""
+        return self._significance.get("p_value")
+
+    @property
+    def expected_loss(self) -> float | None:
+        """What choosing the best variant is expected to cost, in families of metrics that say so."""
+        return self._significance.get("expected_loss")
+
+    @property
+    def variants(self) -> tuple[VariantRow, ...]:
+        """One row per variant, the baseline first."""
+        return tuple(VariantRow(**row) for row in self.to_dicts())
+
+    @property
+    def warnings(self) -> tuple[ResultWarning, ...]:
+        """What to be careful about."""
+        return tuple(ResultWarning(**warning) for warning in self._data["warnings"])
+
+    @property
+    def _significance(self) -> dict[str, Any]:
+        estimated: dict[str, Any] = self._data["result"]["outcome"].get("estimated") or {"significance": {}}
+        significance: dict[str, Any] = estimated["significance"]
+        return significance
+
+    def to_json(self) -> str:
+        """Everything, as JSON text."""
+        return self._inner.to_json()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, in the outward form."""
+        result: dict[str, Any] = json.loads(self.to_json())
+        return result
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One dictionary per variant, the baseline first."""
+        rows: list[dict[str, Any]] = json.loads(self._inner.rows_json())
+        return rows
+
+    def legacy_dict(self) -> dict[str, Any]:
+        """The answer of the reference system: `result`, `last_refresh` and `is_cached`.
+
+        Raises:
+            NotReadyError: The metric was not judged.
+        """
+        legacy: dict[str, Any] = json.loads(self._inner.legacy_json())
+        return legacy
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The rows as an Arrow stream, for any library that reads them."""
+        return self._inner.__arrow_c_stream__(requested_schema)
+
+    def to_arrow(self) -> _pyarrow.Table:
+        """The rows as a table of pyarrow."""
+        try:
+            import pyarrow
+        except ModuleNotFoundError as error:
+            raise _missing("pyarrow") from error
+        return pyarrow.table(self)
+
+    def to_polars(self) -> _polars.DataFrame:
+        """The rows as a frame of Polars."""
+        try:
+            import polars
+        except ModuleNotFoundError as error:
+            raise _missing("polars") from error
+        return polars.DataFrame(self)
+
+    def to_pandas(self) -> _pandas.DataFrame:
+        """The rows as a frame of pandas."""
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise _missing("pandas") from error
+        frame = pandas.DataFrame(self.to_dicts())
+        return frame.astype(dict.fromkeys(frame.columns[3:], float))
+
+    def to_markdown(self) -> str:
+        """The report as Markdown: the verdict, the table and the warnings."""
+        warnings = "".join(f"\n> **Warning:** {warning.message}. {warning.next_step}.\n" for warning in self.warnings)
+        return f"**{self.verdict}**\n\n{self._inner.table_markdown()}{warnings}"
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+    def _repr_html_(self) -> str:
+        return self._inner.html()
+
+    def __repr__(self) -> str:
+        return self._inner.to_text()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ExperimentResult):
+            return NotImplemented
+        parts = ("experiment", "result", "warnings")
+        same_data = self.provenance.fingerprint == other.provenance.fingerprint
+        return same_data and all(self._data[part] == other._data[part] for part in parts)
+
+    def __hash__(self) -> int:
+        return hash(self.provenance.fingerprint)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ExperimentResult.from_json, (self.to_json(),)
+
+
+def _missing(package: str) -> ModuleNotFoundError:
+    return ModuleNotFoundError(f"this needs {package}: pip install 'abduck[{package}]'", name=package)

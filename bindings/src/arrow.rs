@@ -1,0 +1,64 @@
+//! Arrow streams in and out, by the Arrow `PyCapsule` interface.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use abduck::results::VariantRow;
+use abduck::{Error, Source};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, StringArray, UInt64Array};
+use arrow::error::ArrowError;
+use arrow::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+
+use crate::errors::exception;
+
+/// The name that the interface gives to capsules with a stream.
+const STREAM: &CStr = c"arrow_array_stream";
+
+/// The stream of any object that has `__arrow_c_stream__`.
+pub(crate) fn import(frame: &Bound<'_, PyAny>) -> PyResult<Source> {
+    let capsule = frame.call_method0("__arrow_c_stream__")?.cast_into::<PyCapsule>()?;
+    let stream = take(&capsule)?;
+    let reader = RecordBatchStreamReader::try_new(stream)
+        .map_err(|error| exception(frame.py(), &Error::schema(format!("the Arrow stream cannot be read: {error}"))))?;
+    Ok(Source::Batches(Box::new(reader)))
+}
+
+/// Moves the stream out of its capsule.
+#[expect(unsafe_code, reason = "the interface hands streams over as pointers")]
+fn take(capsule: &Bound<'_, PyCapsule>) -> PyResult<FFI_ArrowArrayStream> {
+    let pointer = capsule.pointer_checked(Some(STREAM))?.cast::<FFI_ArrowArrayStream>();
+    // SAFETY: a capsule of this name holds a pointer, valid while the capsule lives, to a stream laid out as the C stream
+    // interface says; `pointer_checked` has checked the name. No other code runs between that check and this line, as the
+    // interpreter is attached. What is left behind is marked as released, so that the capsule does not free it again.
+    Ok(unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr()) })
+}
+
+/// Rows as a capsule with a stream.
+pub(crate) fn export<'py>(py: Python<'py>, rows: &[VariantRow]) -> PyResult<Bound<'py, PyCapsule>> {
+    let batch =
+        batch(rows).map_err(|error| exception(py, &Error::bug(format!("rows do not fit their table: {error}"))))?;
+    let schema = batch.schema();
+    let reader = RecordBatchIterator::new([Ok(batch)], schema);
+    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(reader)), STREAM)
+}
+
+fn batch(rows: &[VariantRow]) -> Result<RecordBatch, ArrowError> {
+    let variants: StringArray = rows.iter().map(|row| Some(&row.variant)).collect();
+    let counts =
+        |count: fn(&VariantRow) -> u64| -> ArrayRef { Arc::new(rows.iter().map(count).collect::<UInt64Array>()) };
+    let numbers = |number: fn(&VariantRow) -> Option<f64>| -> ArrayRef {
+        Arc::new(rows.iter().map(number).collect::<Float64Array>())
+    };
+    RecordBatch::try_from_iter_with_nullable([
+        ("variant", Arc::new(variants) as ArrayRef, false),
+        ("units", counts(|row| row.units), false),
+        ("count", counts(|row| row.count), false),
+        ("rate", numbers(|row| row.rate), true),
+        ("rel_effect_size", numbers(|row| row.rel_effect_size), true),
+        ("rate_ci_lower", numbers(|row| row.rate_ci_lower), true),
+        ("rate_ci_upper", numbers(|row| row.rate_ci_upper), true),
+        ("chance_to_win", numbers(|row| row.chance_to_win), true),
+    ])
+}

@@ -1,0 +1,49 @@
+//! The Rust side of the Python package `abduck`: conversions only.
+//!
+//! The module `abduck._engine` is private. Trees cross as JSON text, rows as Arrow streams; names, types and documentation
+//! are in the Python files of the package.
+
+mod arrow;
+mod errors;
+mod lab;
+mod moment;
+mod result;
+mod wait;
+
+use pyo3::prelude::*;
+
+/// The private native module of `abduck`.
+#[pymodule(gil_used = false)]
+mod _engine {
+    #[pymodule_export]
+    use crate::lab::{Lab, read_mapping};
+    #[pymodule_export]
+    use crate::result::ExperimentResult;
+
+    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+
+    /// A small event log of a shop, as Parquet.
+    #[pymodule_export]
+    use super::sample_log;
+    /// What was planted in that log, as JSON.
+    #[pymodule_export]
+    use super::sample_truth;
+
+    #[pymodule_init]
+    fn constants(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("ERROR_KINDS", abduck::ErrorKind::NAMES)
+    }
+}
+
+/// A small event log of a shop, as Parquet.
+#[pyfunction]
+fn sample_log() -> &'static [u8] {
+    include_bytes!("../../datasets/sample/shop.parquet")
+}
+
+/// What was planted in that log, as JSON.
+#[pyfunction]
+fn sample_truth() -> &'static str {
+    include_str!("../../datasets/sample/shop.truth.json")
+}

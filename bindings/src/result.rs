@@ -1,0 +1,65 @@
+//! The result of an experiment.
+
+use abduck::{Error, report, results};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+
+use crate::arrow;
+use crate::errors::exception;
+use crate::lab::json;
+
+/// The result of an experiment's primary metric.
+#[pyclass(frozen, module = "abduck._engine")]
+pub(crate) struct ExperimentResult {
+    pub(crate) result: abduck::ExperimentResult,
+}
+
+#[pymethods]
+impl ExperimentResult {
+    #[staticmethod]
+    fn from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        let result =
+            serde_json::from_str(text).map_err(|error| Error::invalid(format!("this is not a result: {error}")));
+        result.map(|result| Self { result }).map_err(|error| exception(py, &error))
+    }
+
+    fn to_json(&self) -> PyResult<String> {
+        json(&self.result)
+    }
+
+    fn rows_json(&self) -> PyResult<String> {
+        json(&results::rows(&self.result))
+    }
+
+    fn legacy_json(&self, py: Python<'_>) -> PyResult<String> {
+        results::legacy(&self.result).map_err(|error| exception(py, &error)).and_then(|legacy| json(&legacy))
+    }
+
+    #[getter]
+    fn verdict(&self) -> String {
+        report::verdict(&self.result)
+    }
+
+    fn to_text(&self) -> String {
+        report::result(&self.result, None)
+    }
+
+    fn html(&self) -> String {
+        report::html(&self.result)
+    }
+
+    fn table_markdown(&self) -> String {
+        report::variant_table(&self.result).to_markdown()
+    }
+
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        // Another schema is a wish that a producer may ignore.
+        drop(requested_schema);
+        arrow::export(py, &results::rows(&self.result))
+    }
+}

@@ -1,0 +1,194 @@
+//! What was typed: one struct per group of commands, checked for form only.
+
+mod events;
+mod experiment;
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use jiff::Timestamp;
+
+pub(crate) use self::events::{AttachArguments, FileFormat, IngestArguments, MappingArguments, Unit};
+pub(crate) use self::experiment::{CreateArguments, ExperimentCommand, MetricKind, MomentArguments};
+
+use self::values::{moment, seconds};
+use crate::exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  abduck demo
+  abduck init shop && cd shop
+  abduck ingest 'events/*.parquet'
+  abduck experiment create --name Checkout --flag checkout --event purchase --start 2026-03-01
+  abduck results checkout";
+
+/// A/B-test analytics in one directory, without a server
+#[derive(Debug, Parser)]
+#[command(name = "abduck", version, after_help = format!("{EXAMPLES}\n\n{}", exit::help()))]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The lab to work on
+    #[arg(long, global = true, env = "ABDUCK_LAB", value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) lab: PathBuf,
+    /// The form of the answer [default: table]
+    #[arg(short, long, global = true, value_name = "FORMAT")]
+    pub(crate) output: Option<Format>,
+    /// Print no messages, only answers and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Show what the engine does, on stderr; twice to see its SQL
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// How long to wait while others hold the lab
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) wait: Duration,
+    /// Who makes a change, for the lab's audit log
+    #[arg(long, global = true, env = "USER", hide_env_values = true, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// Comma-separated values
+    Csv,
+    /// Markdown
+    Md,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a directory a lab
+    Init {
+        /// The directory, created if need be [default: the lab of --lab]
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: Option<PathBuf>,
+    },
+    /// Take events into the lab: all of them or, on error, none
+    Ingest(Box<IngestArguments>),
+    /// Make Parquet files part of the events without copying them
+    Attach(Box<AttachArguments>),
+    /// Take attached files out of the events again
+    Detach {
+        /// The pattern they were attached by
+        #[arg(value_hint = ValueHint::FilePath)]
+        pattern: String,
+    },
+    /// Show what the lab holds
+    Status,
+    /// Show or change the settings of the lab
+    #[command(subcommand)]
+    Settings(SettingsCommand),
+    /// Create experiments, and lead them through their life
+    #[command(subcommand)]
+    Experiment(ExperimentCommand),
+    /// Say how an experiment stands: the verdict, the numbers, and what to be careful about
+    Results(ResultsArguments),
+    /// Show how a result comes about: the plan and its SQL
+    Explain(ExplainArguments),
+    /// Print the JSON Schema of a result or of an experiment's definition
+    Schema {
+        /// Of what
+        noun: SchemaNoun,
+    },
+    /// Print a script that completes commands in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Try it: two experiments on a sample log whose true effects are known
+    Demo {
+        /// Where to make the lab; it is kept [default: a new temporary directory]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SettingsCommand {
+    /// Show the settings
+    Show,
+    /// Change settings; what is left out stays
+    Set(SettingsArguments),
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
+pub(crate) struct SettingsArguments {
+    /// Where days begin and end, such as Europe/Amsterdam
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    /// The first day of a week
+    #[arg(long, value_name = "DAY")]
+    pub(crate) week_start: Option<WeekStart>,
+    /// Property filters that leave out your own people, as a JSON list
+    #[arg(long, value_name = "JSON")]
+    pub(crate) test_account_filters: Option<String>,
+}
+
+/// The first day of a week.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum WeekStart {
+    Sunday,
+    Monday,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ResultsArguments {
+    /// The flag's key, or the experiment's number
+    pub(crate) key: String,
+    /// Compute even when a kept result is still true
+    #[arg(long)]
+    pub(crate) refresh: bool,
+    /// The moment the result holds for [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) as_of: Option<Timestamp>,
+    /// The shape of the JSON; legacy is that of the compatible system, and is always JSON
+    #[arg(long, default_value = "abduck")]
+    pub(crate) shape: Shape,
+}
+
+/// The shape of a result in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// The engine's own; `abduck schema result` describes it
+    Abduck,
+    /// The compatible system's
+    Legacy,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArguments {
+    /// The flag's key, or the experiment's number
+    pub(crate) key: String,
+    /// Run the queries too, and show their rows, times and counts
+    #[arg(long)]
+    pub(crate) run: bool,
+    /// The moment the result holds for [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) as_of: Option<Timestamp>,
+}
+
+/// What has a JSON Schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SchemaNoun {
+    /// What `abduck results -o json` prints
+    Result,
+    /// What `abduck experiment create FILE` reads
+    Experiment,
+}

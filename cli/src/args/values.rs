@@ -1,0 +1,75 @@
+//! Values of options, from text.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// A number of seconds, possibly with a fraction.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// A point in time: RFC 3339, or without an offset (then it is UTC), or a date (midnight UTC).
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    abduck::model::time::moment(text)
+        .ok_or_else(|| "expected a time such as 2026-03-01T09:30:00+01:00, 2026-03-01T09:30 or 2026-03-01".to_owned())
+}
+
+/// `KEY=VALUE`; the value may contain further equals signs.
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected two names with = between them".to_owned()),
+    }
+}
+
+/// `KEY=PERCENT`.
+pub(super) fn share(text: &str) -> Result<(String, f64), String> {
+    let (key, percent) = pair(text)?;
+    let percent = percent.trim_end_matches('%').parse().map_err(|_| format!("'{percent}' is not a percentage"))?;
+    Ok((key, percent))
+}
+
+/// `INDEX=COLUMN`.
+pub(super) fn group(text: &str) -> Result<(u8, String), String> {
+    let (index, column) = pair(text)?;
+    let index = index.parse().map_err(|_| format!("'{index}' is not the number of a group"))?;
+    Ok((index, column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_utc_unless_they_say_otherwise() {
+        let forms = [
+            ("2026-03-01", "2026-03-01T00:00:00Z"),
+            ("2026-03-01T09:30", "2026-03-01T09:30:00Z"),
+            ("2026-03-01 09:30:15.5", "2026-03-01T09:30:15.5Z"),
+            ("2026-03-01T09:30:00Z", "2026-03-01T09:30:00Z"),
+            ("2026-03-01T09:30:00+01:00", "2026-03-01T08:30:00Z"),
+        ];
+        for (text, expected) in forms {
+            assert_eq!(moment(text).unwrap().to_string(), expected, "{text}");
+        }
+        for text in ["", "yesterday", "2026-02-30", "2026-03-01T09:30[Europe/Nowhere]"] {
+            assert!(moment(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pairs_split_at_the_first_equals_sign() {
+        assert_eq!(pair("url=/a?b=c").unwrap(), ("url".to_owned(), "/a?b=c".to_owned()));
+        assert_eq!(share("test=33.3%").unwrap(), ("test".to_owned(), 33.3));
+        assert_eq!(group("0=company").unwrap(), (0, "company".to_owned()));
+        assert!(pair("url").is_err() && pair("=x").is_err() && share("test=half").is_err() && group("a=b").is_err());
+    }
+
+    #[test]
+    fn waiting_has_a_finite_positive_length() {
+        assert_eq!(seconds("0.5").unwrap(), Duration::from_millis(500));
+        assert!(seconds("-1").is_err() && seconds("inf").is_err() && seconds("soon").is_err());
+    }
+}

@@ -1,0 +1,51 @@
+//! What each command does: ask the engine, and answer.
+
+mod demo;
+mod events;
+mod experiment;
+mod explain;
+mod lab;
+mod results;
+mod settings;
+mod shell;
+
+use abduck::{Engine, ErrorKind, Result};
+
+use crate::args::{Arguments, Command, Global};
+use crate::interrupt::stop_on_control_c;
+use crate::output::Output;
+
+/// Does what was typed.
+pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<()> {
+    let Arguments { global, command } = arguments;
+    match command {
+        Command::Init { directory } => lab::init(&global, directory, output),
+        Command::Status => lab::status(&global, output),
+        Command::Ingest(arguments) => events::ingest(&global, *arguments, output),
+        Command::Attach(arguments) => events::attach(&global, *arguments, output),
+        Command::Detach { pattern } => events::detach(&global, &pattern, output),
+        Command::Settings(command) => settings::run(&global, command, output),
+        Command::Experiment(command) => experiment::run(&global, command, output),
+        Command::Results(arguments) => results::run(&global, &arguments, output),
+        Command::Explain(arguments) => explain::run(&global, &arguments, output),
+        Command::Schema { noun } => shell::schema(noun, output),
+        Command::Completions { shell } => shell::completions(shell, output),
+        Command::Demo { directory } => demo::run(&global, directory, output),
+    }
+}
+
+/// Opens the lab, ready to be interrupted.
+fn open(global: &Global) -> Result<Engine> {
+    let engine = Engine::open(&global.lab).map_err(|error| match error.kind() {
+        ErrorKind::NotFound { .. } => error.hint("or name another: --lab DIR, or ABDUCK_LAB in the environment"),
+        _ => error,
+    })?;
+    ready(engine, global)
+}
+
+/// An engine that waits as long as was asked for, and that Ctrl-C stops.
+fn ready(engine: Engine, global: &Global) -> Result<Engine> {
+    let engine = engine.waiting_at_most(global.wait)?;
+    stop_on_control_c(engine.interrupt())?;
+    Ok(engine)
+}

@@ -1,0 +1,26 @@
+//! What editors and shells read: JSON Schemas and completions.
+
+use abduck::model::experiment::CreateExperiment;
+use abduck::{Error, Result, results};
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::args::{Arguments, SchemaNoun};
+use crate::output::Output;
+
+/// Prints a JSON Schema, indented, so that it can be kept and compared.
+pub(crate) fn schema(noun: SchemaNoun, output: &Output) -> Result<()> {
+    let schema = match noun {
+        SchemaNoun::Result => results::json_schema(),
+        SchemaNoun::Experiment => CreateExperiment::json_schema(),
+    };
+    output.print(&format!("{schema:#}\n"))
+}
+
+/// Prints a completion script.
+pub(crate) fn completions(shell: Shell, output: &Output) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "abduck", &mut script);
+    let script = String::from_utf8(script).map_err(|error| Error::bug(error.to_string()))?;
+    output.print(&script)
+}

@@ -1,0 +1,165 @@
+//! What is printed: data on stdout in the format asked for, messages on stderr.
+
+use std::fmt::Write as _;
+use std::io::{ErrorKind as IoErrorKind, IsTerminal, Write as _};
+
+use abduck::report::{Cell, Table};
+use abduck::{Error, Result};
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Color, Style};
+use serde::Serialize;
+use serde_json::Value;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::args::{Format, Global};
+
+/// Where a command answers to.
+#[derive(Debug)]
+pub(crate) struct Output {
+    format: Option<Format>,
+    is_quiet: bool,
+    width: Option<u16>,
+}
+
+/// The answer of a command, in every form it can be printed in.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// For people; the table when there is nothing better.
+    pub(crate) text: Option<String>,
+    /// For `csv` and `md`.
+    pub(crate) table: Table,
+    /// For `json`.
+    pub(crate) data: Value,
+}
+
+const ERROR: Style = bold(AnsiColor::Red);
+const WARNING: Style = bold(AnsiColor::Yellow);
+const HINT: Style = bold(AnsiColor::Cyan);
+
+const fn bold(color: AnsiColor) -> Style {
+    Style::new().fg_color(Some(Color::Ansi(color))).bold()
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        let width = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0);
+        Self { format: global.output, is_quiet: global.quiet, width }
+    }
+
+    /// The format asked for, if one was.
+    pub(crate) fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// Whether messages are unwanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// The width of the terminal that tables have to fit, if stdout is one.
+    pub(crate) fn width(&self) -> Option<u16> {
+        self.width
+    }
+
+    /// Prints the answer of a command.
+    pub(crate) fn answer(&self, answer: &Answer) -> Result<()> {
+        match self.format.unwrap_or(Format::Table) {
+            Format::Table => match &answer.text {
+                Some(text) => self.print(text),
+                None => self.print(&answer.table.to_text(self.width)),
+            },
+            Format::Json => self.json(&answer.data),
+            Format::Csv => self.print(&answer.table.to_csv()?),
+            Format::Md => self.print(&answer.table.to_markdown()),
+        }
+    }
+
+    /// Prints JSON: indented for people, on one line for programs.
+    pub(crate) fn json(&self, value: &Value) -> Result<()> {
+        let text = if std::io::stdout().is_terminal() { format!("{value:#}\n") } else { format!("{value}\n") };
+        self.print(&text)
+    }
+
+    /// Prints text as it is.
+    #[expect(clippy::unused_self, reason = "all that is printed goes through here")]
+    pub(crate) fn print(&self, text: &str) -> Result<()> {
+        let mut stdout = anstream::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            // A reader that has seen enough, such as `head`, is content.
+            Err(error) if error.kind() == IoErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Error::io("standard output", error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Tells people what was done, or what they can do next.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.is_quiet {
+            say(&format!("{text}\n"));
+        }
+    }
+
+    /// Tells people what to be careful about.
+    pub(crate) fn warning(&self, text: &str) {
+        if !self.is_quiet {
+            say(&format!("{WARNING}warning:{WARNING:#} {text}\n"));
+        }
+    }
+
+    /// Says what went wrong, and what to do about it.
+    #[expect(clippy::unused_self, reason = "all that is printed goes through here")]
+    pub(crate) fn error(&self, error: &Error) {
+        let mut text = format!("{ERROR}error:{ERROR:#} {error}\n");
+        for hint in error.hints() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{HINT}hint:{HINT:#} {hint}");
+        }
+        say(&text);
+    }
+
+    /// Shows the engine's log on stderr, from the first `-v` on.
+    #[expect(clippy::unused_self, reason = "all that is printed goes through here")]
+    pub(crate) fn start_log(&self, verbose: u8) {
+        let level = match verbose {
+            0 => return,
+            1 => LevelFilter::INFO,
+            _ => LevelFilter::DEBUG,
+        };
+        let is_colored = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
+        let log = tracing_subscriber::fmt().with_max_level(level).with_ansi(is_colored).with_writer(std::io::stderr);
+        // It fails only when there is a log already, which serves as well.
+        let _ = log.try_init();
+    }
+}
+
+impl Answer {
+    /// A table, and the same as data.
+    pub(crate) fn table(table: Table, data: &impl Serialize) -> Result<Self> {
+        Ok(Self { text: None, table, data: json(data)? })
+    }
+
+    /// Named values, a line each, and the same as data.
+    pub(crate) fn fields(fields: &[(&'static str, String)], data: &impl Serialize) -> Result<Self> {
+        let mut table = Table::new(&["field", "value"]);
+        for (name, value) in fields {
+            table.push(vec![Cell::text(*name), Cell::text(value)]);
+        }
+        Ok(Self { text: Some(aligned(fields)), table, data: json(data)? })
+    }
+}
+
+/// A value in its JSON form.
+pub(crate) fn json(value: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|error| Error::bug(format!("an answer has no JSON form: {error}")))
+}
+
+/// Named values, a line each.
+pub(crate) fn aligned(fields: &[(&'static str, String)]) -> String {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    fields.iter().map(|(name, value)| format!("{name:<width$}  {value}").trim_end().to_owned() + "\n").collect()
+}
+
+/// A message for people. If nobody can read it, the work is no worse for it.
+fn say(text: &str) {
+    let _ = anstream::stderr().write_all(text.as_bytes());
+}

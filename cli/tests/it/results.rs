@@ -1,0 +1,112 @@
+//! From one's own file to a verdict, and how the verdict comes about.
+
+use abduck::ExperimentResult;
+use serde_json::Value;
+
+use crate::support::{Place, assert_transcript};
+
+#[test]
+fn a_csv_of_ones_own_becomes_a_verdict() {
+    assert_transcript!(Place::running().abduck("results checkout"));
+}
+
+#[test]
+fn a_funnel_becomes_a_verdict() {
+    let lab = Place::running();
+    lab.write("shop.csv", &crate::support::purchases());
+    lab.succeeds("ingest shop.csv --flag button=variant --exposure-event exposed");
+    lab.succeeds(
+        "experiment create --name Button --flag button --metric funnel --event $feature_flag_called --event bought \
+         --start 2026-03-01 --end 2026-03-08",
+    );
+    assert_transcript!(lab.abduck("results button"));
+}
+
+#[test]
+fn a_result_read_back_is_the_same() {
+    let printed = Place::running().succeeds("results checkout -o json");
+    // The types deny unknown fields.
+    let result: ExperimentResult = serde_json::from_str(&printed).unwrap();
+    assert_eq!(serde_json::to_value(&result).unwrap(), serde_json::from_str::<Value>(&printed).unwrap());
+    assert_eq!((result.format_version, result.is_cached), (1, false));
+}
+
+#[test]
+fn a_result_as_a_table_for_programs() {
+    let lab = Place::running();
+    assert_transcript!(lab.abduck("results checkout -q -o csv"));
+    assert_transcript!(lab.abduck("results checkout -q -o md"));
+}
+
+#[test]
+fn a_kept_result_is_given_until_refreshed() {
+    let lab = Place::running();
+    let is_cached = |arguments: &str| {
+        let result: ExperimentResult = serde_json::from_str(&lab.succeeds(arguments)).unwrap();
+        result.is_cached
+    };
+    assert!(!is_cached("results checkout -o json"));
+    assert!(is_cached("results checkout -o json"));
+    assert!(!is_cached("results checkout -o json --refresh"));
+    assert!(lab.abduck("results checkout").stderr.contains("--refresh computes it again"));
+}
+
+#[test]
+fn a_result_as_of_a_moment() {
+    let lab = Place::lab();
+    lab.write("shop.csv", &crate::support::purchases());
+    lab.succeeds("ingest shop.csv --flag checkout=variant --exposure-event exposed");
+    lab.succeeds("experiment create --name Checkout --flag checkout --event bought --start 2026-03-01");
+    let units = |moment: &str| {
+        let printed = lab.succeeds(&format!("results checkout -o json --as-of {moment}"));
+        let result: ExperimentResult = serde_json::from_str(&printed).unwrap();
+        abduck::results::rows(&result).iter().map(|row| row.units).sum::<u64>()
+    };
+    assert!(units("2026-03-03") < units("2026-03-05"));
+    assert_eq!(units("2026-03-09"), 800);
+}
+
+#[test]
+fn a_result_in_the_compatible_shape() {
+    let lab = Place::running();
+    let legacy: Value = serde_json::from_str(&lab.succeeds("results checkout --shape legacy")).unwrap();
+    assert_eq!(legacy["result"]["variants"][0]["key"], "control");
+    assert!(legacy["result"]["probability"]["test"].is_f64());
+    assert_eq!(lab.abduck("results checkout --shape legacy -o csv").exit, 2);
+}
+
+#[test]
+fn without_data_the_verdict_says_what_is_missing() {
+    let lab = Place::lab();
+    lab.succeeds(
+        "experiment create --name Checkout --flag checkout --event bought --start 2026-03-01 --end 2026-03-08",
+    );
+    assert_transcript!(lab.abduck("results checkout"));
+    assert_eq!(lab.abduck("results checkout --shape legacy").exit, 4);
+}
+
+#[test]
+fn a_plan_is_explained() {
+    assert_transcript!(Place::running().abduck("explain checkout"));
+}
+
+#[test]
+fn a_plan_is_explained_and_run() {
+    let lab = Place::running();
+    assert_transcript!(lab.abduck("explain checkout --run"));
+    let run: Value = serde_json::from_str(&lab.succeeds("explain checkout --run -o json")).unwrap();
+    assert_eq!(run["stages"][0]["purpose"], "counts");
+    assert!(run["measured"]["trend"].is_array());
+    let csv = lab.succeeds("explain checkout --run -o csv");
+    assert!(csv.starts_with("query,rows,seconds\nevents per variant,14,"), "{csv}");
+}
+
+#[test]
+fn a_funnel_is_explained() {
+    let lab = Place::running();
+    lab.succeeds(
+        "experiment create --name Button --flag button --metric funnel --event viewed --event bought --where plan=pro \
+         --start 2026-03-01 --end 2026-03-08",
+    );
+    assert_transcript!(lab.abduck("explain button"));
+}

@@ -1,0 +1,161 @@
+//! Experiments.
+
+use rusqlite::{Row, named_params};
+
+use super::audit::Change;
+use super::column::{Json, Microseconds, Word};
+use super::flag::not_found;
+use super::transaction::{Snapshot, Transaction};
+use crate::error::{Error, Result};
+use crate::lifecycle::{NewExperiment, NewFlag};
+use crate::model::experiment::Experiment;
+use crate::model::flag::FeatureFlag;
+
+const ALL: &str = "
+    SELECT experiment.*, feature_flag.key AS feature_flag_key
+    FROM experiment JOIN feature_flag ON feature_flag.id = feature_flag_id
+    ORDER BY experiment.created_at DESC, experiment.id DESC";
+const BY_ID: &str = "
+    SELECT experiment.*, feature_flag.key AS feature_flag_key
+    FROM experiment JOIN feature_flag ON feature_flag.id = feature_flag_id
+    WHERE experiment.id = ?1";
+const BY_KEY: &str = "
+    SELECT experiment.*, feature_flag.key AS feature_flag_key
+    FROM experiment JOIN feature_flag ON feature_flag.id = feature_flag_id
+    WHERE feature_flag.key = ?1 ORDER BY feature_flag.deleted, experiment.id DESC LIMIT 1";
+const KEYS: &str = "
+    SELECT DISTINCT feature_flag.key
+    FROM experiment JOIN feature_flag ON feature_flag.id = feature_flag_id ORDER BY feature_flag.key";
+const INSERT: &str = "
+    INSERT INTO experiment (id, name, description, start_date, end_date, feature_flag_id, holdout_id,
+        exposure_cohort_id, parameters, filters, secondary_metrics, metrics, metrics_secondary, stats_config, type,
+        variants, archived, created_by, created_at, updated_at)
+    VALUES (nullif(:id, 0), :name, :description, :start_date, :end_date, :feature_flag_id, :holdout_id,
+        :exposure_cohort_id, :parameters, :filters, :secondary_metrics, :metrics, :metrics_secondary, :stats_config,
+        :type, :variants, :archived, :created_by, :created_at, :updated_at)";
+const UPDATE: &str = "
+    UPDATE experiment SET name = :name, description = :description, start_date = :start_date, end_date = :end_date,
+        feature_flag_id = :feature_flag_id, holdout_id = :holdout_id, exposure_cohort_id = :exposure_cohort_id,
+        parameters = :parameters, filters = :filters, secondary_metrics = :secondary_metrics, metrics = :metrics,
+        metrics_secondary = :metrics_secondary, stats_config = :stats_config, type = :type, variants = :variants,
+        archived = :archived, created_by = :created_by, created_at = :created_at, updated_at = :updated_at
+    WHERE id = :id";
+
+/// The audit log's name for an experiment.
+const NOUN: &str = "experiment";
+
+impl Snapshot<'_> {
+    /// All experiments, newest first.
+    ///
+    /// # Errors
+    /// `Storage` when they cannot be read.
+    pub fn experiments(&self) -> Result<Vec<Experiment>> {
+        let experiments = self.rows(ALL, (), read_experiment)?;
+        experiments.into_iter().map(|experiment| self.with_saved_metrics(experiment)).collect()
+    }
+
+    /// The experiment with a number, else with a feature flag key.
+    ///
+    /// # Errors
+    /// `NotFound`, with the closest key as a hint; `Storage` when it cannot be read.
+    pub fn experiment(&self, id_or_key: &str) -> Result<Experiment> {
+        if let Ok(id) = id_or_key.parse()
+            && let Some(experiment) = self.experiment_by_id(id)?
+        {
+            return Ok(experiment);
+        }
+        match self.row(BY_KEY, (id_or_key,), read_experiment)? {
+            Some(experiment) => self.with_saved_metrics(experiment),
+            None => Err(not_found("experiment", id_or_key, &self.rows(KEYS, (), |row| row.get(0))?)),
+        }
+    }
+
+    fn experiment_by_id(&self, id: i64) -> Result<Option<Experiment>> {
+        let experiment = self.row(BY_ID, (id,), read_experiment)?;
+        experiment.map(|experiment| self.with_saved_metrics(experiment)).transpose()
+    }
+
+    fn with_saved_metrics(&self, experiment: Experiment) -> Result<Experiment> {
+        let saved_metrics = self.saved_metrics_of(experiment.id)?;
+        Ok(Experiment { saved_metrics, ..experiment })
+    }
+}
+
+impl Transaction<'_> {
+    /// Stores a new experiment and its flag, and returns both with their ids.
+    ///
+    /// # Errors
+    /// `Storage` when they cannot be written; `Bug` when they break a rule for new experiments.
+    pub fn insert_experiment(&mut self, new: NewExperiment, change: &Change) -> Result<(Experiment, FeatureFlag)> {
+        let flag = self.insert_flag(NewFlag { flag: new.flag, replaces: new.replaces }, change)?;
+        let mut experiment = Experiment { feature_flag_id: flag.id, ..new.experiment };
+        experiment.id = self.write_experiment(INSERT, &experiment)?;
+        self.record(change, (NOUN, experiment.id), None, Some(&experiment))?;
+        Ok((experiment, flag))
+    }
+
+    /// Stores what became of an experiment. Its saved metrics are stored by themselves.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not stored; `Storage` when it cannot be written.
+    pub fn update_experiment(&mut self, experiment: &Experiment, change: &Change) -> Result<()> {
+        let id = experiment.id;
+        let before = self.experiment_by_id(id)?.ok_or_else(|| Error::not_found(NOUN, id.to_string()))?;
+        self.write_experiment(UPDATE, experiment)?;
+        self.record(change, (NOUN, id), Some(&before), Some(experiment))
+    }
+
+    fn write_experiment(&mut self, sql: &'static str, experiment: &Experiment) -> Result<i64> {
+        let values = named_params! {
+            ":id": experiment.id,
+            ":name": experiment.name,
+            ":description": experiment.description,
+            ":start_date": experiment.start_date.map(Microseconds),
+            ":end_date": experiment.end_date.map(Microseconds),
+            ":feature_flag_id": experiment.feature_flag_id,
+            ":holdout_id": experiment.holdout_id,
+            ":exposure_cohort_id": experiment.exposure_cohort,
+            ":parameters": experiment.parameters.as_ref().map(Json),
+            ":filters": Json(&experiment.filters),
+            ":secondary_metrics": experiment.secondary_metrics.as_ref().map(Json),
+            ":metrics": experiment.metrics.as_ref().map(Json),
+            ":metrics_secondary": experiment.metrics_secondary.as_ref().map(Json),
+            ":stats_config": Json(&experiment.stats_config),
+            ":type": experiment.kind.map(Word),
+            ":variants": experiment.variants.as_ref().map(Json),
+            ":archived": experiment.archived,
+            ":created_by": experiment.created_by,
+            ":created_at": Microseconds(experiment.created_at),
+            ":updated_at": Microseconds(experiment.updated_at),
+        };
+        self.write(sql, values)
+    }
+}
+
+/// Reads an experiment, but for its saved metrics, which are rows of their own.
+fn read_experiment(row: &Row<'_>) -> rusqlite::Result<Experiment> {
+    Ok(Experiment {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        description: row.get("description")?,
+        start_date: row.get::<_, Option<Microseconds>>("start_date")?.map(|time| time.0),
+        end_date: row.get::<_, Option<Microseconds>>("end_date")?.map(|time| time.0),
+        feature_flag_id: row.get("feature_flag_id")?,
+        feature_flag_key: row.get("feature_flag_key")?,
+        holdout_id: row.get("holdout_id")?,
+        exposure_cohort: row.get("exposure_cohort_id")?,
+        parameters: row.get::<_, Option<Json<_>>>("parameters")?.map(|json| json.0),
+        filters: row.get::<_, Json<_>>("filters")?.0,
+        secondary_metrics: row.get::<_, Option<Json<_>>>("secondary_metrics")?.map(|json| json.0),
+        saved_metrics: Vec::new(),
+        metrics: row.get::<_, Option<Json<_>>>("metrics")?.map(|json| json.0),
+        metrics_secondary: row.get::<_, Option<Json<_>>>("metrics_secondary")?.map(|json| json.0),
+        stats_config: row.get::<_, Json<_>>("stats_config")?.0,
+        kind: row.get::<_, Option<Word<_>>>("type")?.map(|word| word.0),
+        variants: row.get::<_, Option<Json<_>>>("variants")?.map(|json| json.0),
+        archived: row.get("archived")?,
+        created_by: row.get("created_by")?,
+        created_at: row.get::<_, Microseconds>("created_at")?.0,
+        updated_at: row.get::<_, Microseconds>("updated_at")?.0,
+    })
+}

@@ -1,0 +1,408 @@
+//! Do it: the straight line from a request to its answer.
+//!
+//! Each method loads what it needs, calls the rooms in their order and stores what came out. Nothing is worked out here.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::backend;
+use crate::catalog::{CachedResult, Catalog, Change};
+use crate::error::{ErrorKind, Result};
+use crate::events::{
+    self, AttachReport, ColumnMapping, DataState, EventStore, IngestOptions, IngestReport, Interrupt, Progress, Reader,
+    Source,
+};
+use crate::lifecycle::{self, Surroundings};
+use crate::model::experiment::{CreateExperiment, Experiment};
+use crate::model::filter::Filter;
+use crate::model::flag::FeatureFlag;
+use crate::model::metric::Metric;
+use crate::model::settings::LabSettings;
+use crate::plan::{self, Plan, Visible};
+use crate::results::{self, ExperimentResult, ExperimentSummary, Explanation, FORMAT_VERSION, Provenance};
+use crate::sql;
+use crate::stats::{self, Measured, Outcome};
+
+/// How long to wait for the event store unless told otherwise.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An open lab.
+///
+/// ```
+/// use abduck::{CreateExperiment, Engine};
+///
+/// let directory = std::env::temp_dir().join(format!("abduck-engine-{}", std::process::id()));
+/// let mut lab = Engine::init(&directory)?;
+/// let request = CreateExperiment::from_yaml("{name: Checkout, feature_flag_key: checkout}")?;
+/// lab.create_experiment(request, "2024-01-01T00:00:00Z".parse().unwrap(), Some("ada"))?;
+/// assert_eq!(lab.experiment("checkout")?.name, "Checkout");
+/// # drop(lab);
+/// # std::fs::remove_dir_all(&directory).ok();
+/// # Ok::<(), abduck::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Engine {
+    directory: PathBuf,
+    catalog: Catalog,
+    events: EventStore,
+    patience: Duration,
+    interrupt: Interrupt,
+}
+
+/// How results are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct ResultsRequest {
+    /// The moment the result holds for: an experiment without an end date is measured up to here.
+    pub as_of: Timestamp,
+    /// The caller's clock, for the note when a result was computed.
+    pub now: Timestamp,
+    /// Whether to compute even when a kept result is still true.
+    pub refresh: bool,
+}
+
+/// What is kept of a computed result: everything but names.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Computed {
+    measured: Measured,
+    outcome: Outcome,
+}
+
+/// What a plan is made from.
+struct Definition {
+    experiment: Experiment,
+    flag: FeatureFlag,
+    settings: LabSettings,
+}
+
+impl Engine {
+    /// Makes a directory a lab, creating it if need be, and opens it.
+    ///
+    /// # Errors
+    /// `NotAllowed` when it is a lab already; `Storage` and `Io` when its files cannot be written.
+    pub fn init(directory: impl AsRef<Path>) -> Result<Self> {
+        let directory = directory.as_ref();
+        let catalog = Catalog::create(directory)?;
+        let events = EventStore::create(directory)?;
+        Ok(Self::with(directory, catalog, events))
+    }
+
+    /// Opens a lab.
+    ///
+    /// # Errors
+    /// `NotFound` when the directory is no lab; `NotAllowed` when a newer abduck made it; `Storage` when its files are
+    /// damaged or something else.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
+        let directory = directory.as_ref();
+        let catalog = Catalog::open(directory)?;
+        let events = match EventStore::at(directory) {
+            // An `init` that was cut off between its two files is completed.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => EventStore::create(directory)?,
+            store => store?,
+        };
+        Ok(Self::with(directory, catalog, events))
+    }
+
+    fn with(directory: &Path, catalog: Catalog, events: EventStore) -> Self {
+        let interrupt = Interrupt::new();
+        let events = events.interruptible(&interrupt);
+        Self { directory: directory.to_owned(), catalog, events, patience: PATIENCE, interrupt }
+    }
+
+    /// Sets how long to wait for others who use the lab; 10 seconds unless set.
+    ///
+    /// # Errors
+    /// `Storage` when the catalog refuses.
+    pub fn waiting_at_most(mut self, patience: Duration) -> Result<Self> {
+        self.catalog = self.catalog.waiting_at_most(patience)?;
+        self.patience = patience;
+        Ok(self)
+    }
+
+    /// The directory of the lab.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The switch that stops what the lab is doing, from any thread.
+    #[must_use]
+    pub fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
+    }
+
+    /// Takes events into the lab: all of them or, on error, none.
+    ///
+    /// # Errors
+    /// `Schema` when the columns cannot be understood, every row is rejected, or some row is and `strict` is set; `Io` and
+    /// `Query` when the source cannot be read; `Busy` when somebody else holds the lab; `Interrupted`.
+    pub fn ingest(
+        &mut self,
+        source: Source,
+        options: &IngestOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<IngestReport> {
+        events::ingest(&self.events, source, options, self.patience, &self.interrupt, progress)
+    }
+
+    /// Makes Parquet files part of the events without copying them; `pattern` is a path or a glob.
+    ///
+    /// # Errors
+    /// `NotAllowed` when it is attached already; `Schema` when the columns cannot be understood; `Busy`; `Interrupted`.
+    pub fn attach(&mut self, pattern: &str, mapping: &ColumnMapping) -> Result<AttachReport> {
+        events::attach(&self.events, pattern, mapping, self.patience, &self.interrupt)
+    }
+
+    /// Takes attached files out of the events; returns the new data version.
+    ///
+    /// # Errors
+    /// `NotFound` when the pattern is not attached; `Busy`; `Interrupted`.
+    pub fn detach(&mut self, pattern: &str) -> Result<u64> {
+        events::detach(&self.events, pattern, self.patience, &self.interrupt)
+    }
+
+    /// What the event store holds.
+    ///
+    /// # Errors
+    /// `Busy` when somebody else holds the lab; `Storage` when it cannot be read.
+    pub fn data_state(&self) -> Result<DataState> {
+        self.events.read(self.patience, "show the state of the events")?.state()
+    }
+
+    /// The most frequent event names with their counts.
+    ///
+    /// # Errors
+    /// As [`Engine::data_state`].
+    pub fn event_names(&self, limit: u32) -> Result<Vec<(String, u64)>> {
+        self.events.read(self.patience, "list the event names")?.event_names(limit)
+    }
+
+    /// The settings of the lab.
+    ///
+    /// # Errors
+    /// `Storage` when they cannot be read.
+    pub fn settings(&mut self) -> Result<LabSettings> {
+        self.catalog.snapshot()?.settings()
+    }
+
+    /// Replaces the settings of the lab.
+    ///
+    /// # Errors
+    /// `Invalid` when the test-account filters are malformed; `Busy` or `Storage` when they cannot be written.
+    pub fn set_settings(&mut self, settings: &LabSettings, now: Timestamp, by: Option<&str>) -> Result<()> {
+        Filter::parse(&Value::Array(settings.test_account_filters.clone()), "test_account_filters")?;
+        let mut transaction = self.catalog.transaction()?;
+        transaction.set_settings(settings, &change("update settings", now, by))?;
+        transaction.commit()
+    }
+
+    /// Creates an experiment and its flag (L-1 to L-9).
+    ///
+    /// # Errors
+    /// `Invalid` when the request breaks a rule; nothing has changed then.
+    pub fn create_experiment(
+        &mut self,
+        request: CreateExperiment,
+        now: Timestamp,
+        by: Option<&str>,
+    ) -> Result<Experiment> {
+        let mut transaction = self.catalog.transaction()?;
+        let holdout = request.holdout_id.map(|id| transaction.holdout(id)).transpose()?.flatten();
+        let flag = transaction.existing_flag(&request.feature_flag_key)?;
+        let new = lifecycle::create(request, &Surroundings { flag, holdout }, now, by)?;
+        let (experiment, _) = transaction.insert_experiment(new, &change("create", now, by))?;
+        transaction.commit()?;
+        Ok(experiment)
+    }
+
+    /// All experiments, newest first.
+    ///
+    /// # Errors
+    /// `Storage` when they cannot be read.
+    pub fn experiments(&mut self) -> Result<Vec<Experiment>> {
+        self.catalog.snapshot()?.experiments()
+    }
+
+    /// The experiment with a number, else with a flag key.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn experiment(&mut self, key: &str) -> Result<Experiment> {
+        self.catalog.snapshot()?.experiment(key)
+    }
+
+    /// The flag of an experiment.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn flag_of(&mut self, experiment: &Experiment) -> Result<FeatureFlag> {
+        self.catalog.snapshot()?.flag_of(experiment)
+    }
+
+    /// Launches a draft (L-16): it starts at `start`, and its flag is switched on.
+    ///
+    /// # Errors
+    /// `NotFound`; `NotAllowed` when it was launched before or is archived.
+    pub fn launch(&mut self, key: &str, start: Timestamp, now: Timestamp, by: Option<&str>) -> Result<Experiment> {
+        let mut transaction = self.catalog.transaction()?;
+        let experiment = transaction.experiment(key)?;
+        let flag = transaction.flag_of(&experiment)?;
+        let (experiment, flag) = lifecycle::launch(&experiment, &flag, start, now)?;
+        let change = change("launch", now, by);
+        transaction.update_flag(&flag, &change)?;
+        transaction.update_experiment(&experiment, &change)?;
+        transaction.commit()?;
+        Ok(experiment)
+    }
+
+    /// Ends a running experiment at `end`; its flag stays as it is (L-16).
+    ///
+    /// # Errors
+    /// `NotFound`; `NotAllowed` for a draft or one that has ended; `Invalid` when the end is before the start (B-17).
+    pub fn end(&mut self, key: &str, end: Timestamp, now: Timestamp, by: Option<&str>) -> Result<Experiment> {
+        let mut transaction = self.catalog.transaction()?;
+        let experiment = transaction.experiment(key)?;
+        let experiment = lifecycle::end(&experiment, end, now)?;
+        transaction.update_experiment(&experiment, &change("end", now, by))?;
+        transaction.commit()?;
+        Ok(experiment)
+    }
+
+    /// The result of an experiment's primary metric, kept or computed.
+    ///
+    /// # Errors
+    /// `NotFound`; `NotReady` for a draft; `Invalid` when the metric is wrong or not supported; `Busy`; `Interrupted`.
+    pub fn results(&mut self, key: &str, request: &ResultsRequest) -> Result<ExperimentResult> {
+        let definition = self.definition(key)?;
+        let plan = definition.plan(request.as_of)?;
+        let (reader, state) = self.reader(&format!("results of {key}"))?;
+        let fingerprint = plan.fingerprint(visible(&state));
+        let kept = if request.refresh { None } else { self.kept(&fingerprint)? };
+        let is_cached = kept.is_some();
+        let (computed, computed_at) = match kept {
+            Some(kept) => kept,
+            None => (self.compute(&plan, &reader)?, request.now),
+        };
+        let provenance = Provenance {
+            engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+            data_version: state.data_version,
+            fingerprint,
+            as_of: request.as_of,
+        };
+        let result = definition.result(&plan, &computed, provenance, computed_at, is_cached)?;
+        if !is_cached {
+            self.keep(&result, &computed)?;
+        }
+        Ok(result)
+    }
+
+    /// How the result of an experiment's primary metric comes about; with `run`, also what its queries do.
+    ///
+    /// # Errors
+    /// As [`Engine::results`].
+    pub fn explain(&mut self, key: &str, as_of: Timestamp, run: bool) -> Result<Explanation> {
+        let plan = self.definition(key)?.plan(as_of)?;
+        let queries = sql::render(&plan);
+        if !run {
+            return Ok(Explanation { plan, queries, stages: None, measured: None });
+        }
+        let (reader, _) = self.reader(&format!("explain {key}"))?;
+        let (measured, stages) = backend::measure(&plan, &reader, &self.interrupt)?;
+        Ok(Explanation { plan, queries, stages: Some(stages), measured: Some(measured) })
+    }
+
+    fn definition(&mut self, key: &str) -> Result<Definition> {
+        let snapshot = self.catalog.snapshot()?;
+        let experiment = snapshot.experiment(key)?;
+        let flag = snapshot.flag_of(&experiment)?;
+        Ok(Definition { experiment, flag, settings: snapshot.settings()? })
+    }
+
+    /// The event store and its state, with attached files as they are now.
+    fn reader(&self, operation: &str) -> Result<(Reader, DataState)> {
+        let reader = self.events.read(self.patience, operation)?;
+        let state = reader.state()?;
+        if state.attached_changes.is_empty() {
+            return Ok((reader, state));
+        }
+        drop(reader);
+        events::refresh_attached(&self.events, self.patience, &self.interrupt)?;
+        let reader = self.events.read(self.patience, operation)?;
+        let state = reader.state()?;
+        Ok((reader, state))
+    }
+
+    fn compute(&self, plan: &Plan, reader: &Reader) -> Result<Computed> {
+        let (measured, _) = backend::measure(plan, reader, &self.interrupt)?;
+        let outcome = stats::judge(&measured)?;
+        Ok(Computed { measured, outcome })
+    }
+
+    fn kept(&mut self, fingerprint: &str) -> Result<Option<(Computed, Timestamp)>> {
+        let kept = self.catalog.snapshot()?.cached_result(fingerprint)?;
+        // A value of another form counts as absent (C-4).
+        Ok(kept.and_then(|kept| Some((serde_json::from_value(kept.value).ok()?, kept.computed_at))))
+    }
+
+    fn keep(&mut self, result: &ExperimentResult, computed: &Computed) -> Result<()> {
+        let computed_at = result.last_refresh;
+        let mut transaction = self.catalog.transaction()?;
+        let value = json!(computed);
+        transaction.cache_result(&result.provenance.fingerprint, &CachedResult { computed_at, value })?;
+        transaction.append_result(result.experiment.id, &json!(result), computed_at)?;
+        transaction.commit()
+    }
+}
+
+impl Definition {
+    fn plan(&self, as_of: Timestamp) -> Result<Plan> {
+        plan::compile(&self.experiment, &self.flag, &self.settings, as_of)
+    }
+
+    /// Puts names on computed numbers.
+    fn result(
+        &self,
+        plan: &Plan,
+        computed: &Computed,
+        provenance: Provenance,
+        last_refresh: Timestamp,
+        is_cached: bool,
+    ) -> Result<ExperimentResult> {
+        let metric = Metric::parse(&self.experiment.filters)?;
+        let Computed { measured, outcome } = computed;
+        Ok(ExperimentResult {
+            format_version: FORMAT_VERSION,
+            experiment: summary(&self.experiment),
+            provenance,
+            last_refresh,
+            is_cached,
+            result: results::metric_result(&self.experiment, &metric, plan, measured, outcome.clone()),
+            warnings: results::warnings(measured),
+        })
+    }
+}
+
+fn summary(experiment: &Experiment) -> ExperimentSummary {
+    ExperimentSummary {
+        id: experiment.id,
+        name: experiment.name.clone(),
+        feature_flag_key: experiment.feature_flag_key.clone(),
+        start_date: experiment.start_date,
+        end_date: experiment.end_date,
+    }
+}
+
+fn visible(state: &DataState) -> Visible {
+    Visible {
+        data_version: state.data_version,
+        last_event_microseconds: state.last_event.map(Timestamp::as_microsecond),
+    }
+}
+
+fn change(operation: &'static str, at: Timestamp, who: Option<&str>) -> Change {
+    Change { operation, who: who.map(ToOwned::to_owned), at }
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+pub mod error;
+pub mod model;
+pub mod lifecycle;
+pub mod plan;
+pub mod sql;
+pub mod kernel;
+pub mod stats;
+pub mod results;
+pub mod report;
+pub mod events;
+pub mod backend;
+pub mod catalog;
+mod engine;
+
+pub use engine::{Engine, ResultsRequest};
+pub use error::{Error, ErrorKind, Result};
+pub use events::{ColumnMapping, IngestOptions, IngestReport, Interrupt, Progress, Source};
+pub use model::experiment::{CreateExperiment, Experiment};
+pub use results::{ExperimentResult, Explanation};

@@ -1,0 +1,464 @@
+//! Metrics in the reference system's legacy form (`filters`), read and checked.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::model::filter::Filter;
+use crate::model::suggest::closest;
+
+/// What an experiment measures.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Metric {
+    /// How often something happens.
+    Trend(TrendMetric),
+    /// How many people get through a sequence of steps.
+    Funnel(FunnelMetric),
+}
+
+/// Events that count: those with a name, or all, that pass a filter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entity {
+    /// The event's name; `None` is every event (Q-A3).
+    pub event: Option<String>,
+    /// What else must hold (Q-A4).
+    pub filter: Filter,
+    /// The name shown instead of the event's, if the definition gives one.
+    pub custom_name: Option<String>,
+}
+
+/// A trend: the number of events (Q-T3).
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrendMetric {
+    /// The events that count.
+    pub entity: Entity,
+    /// The width of the buckets of the series (Q-T7).
+    pub interval: Interval,
+    /// Whether the lab's test accounts are left out (Q-P20).
+    pub filter_test_accounts: bool,
+}
+
+/// An ordered funnel (Q-F, Q-O1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunnelMetric {
+    /// The steps, in order (Q-A2); at least one.
+    pub steps: Vec<Entity>,
+    /// How long after the first step the last one may happen (Q-F4).
+    pub window: ConversionWindow,
+    /// Whether the lab's test accounts are left out (Q-P20).
+    pub filter_test_accounts: bool,
+}
+
+/// The width of the buckets of a series (Q-T7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interval {
+    /// One hour.
+    Hour,
+    /// One day of the lab's timezone.
+    #[default]
+    Day,
+    /// One week of the lab's timezone.
+    Week,
+    /// One month of the lab's timezone.
+    Month,
+}
+
+/// A length of time in calendar units (Q-F4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ConversionWindow {
+    /// How many units; at least one.
+    pub length: u32,
+    /// The unit.
+    pub unit: WindowUnit,
+}
+
+/// The unit of a [`ConversionWindow`]. A month is a calendar month, the others have a fixed length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum WindowUnit {
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Week,
+    Month,
+}
+
+/// The most steps a funnel can have: one bit of a 32-bit mask each.
+pub const STEPS_MAX: usize = 32;
+
+/// The default window of a funnel, 14 days (Q-F4).
+const DEFAULT_WINDOW: ConversionWindow = ConversionWindow { length: 14, unit: WindowUnit::Day };
+
+/// The longest window accepted: about a century, so that times stay within their range.
+const LONGEST_WINDOW: u32 = 36_500;
+
+/// Keys of a metric that change nothing here: they only affect how the reference draws it (Q-F14), or the experiment
+/// replaces them (Q-T1, Q-F1, Q-P21).
+const IGNORED_KEYS: [&str; 21] = [
+    "breakdown",
+    "breakdown_attribution_value",
+    "breakdown_type",
+    "compare",
+    "date_from",
+    "date_to",
+    "display",
+    "entity_type",
+    "explicit_date",
+    "funnel_from_step",
+    "funnel_step_reference",
+    "funnel_to_step",
+    "funnel_viz_type",
+    "hidden_legend_keys",
+    "layout",
+    "new_entity",
+    "properties",
+    "sampling_factor",
+    "show_legend",
+    "shown_as",
+    "smoothing_intervals",
+];
+
+/// Keys of a metric that are read.
+const READ_KEYS: [&str; 14] = [
+    "actions",
+    "aggregation_group_type_index",
+    "breakdown_attribution_type",
+    "events",
+    "exclusions",
+    "filter_test_accounts",
+    "formula",
+    "funnel_aggregate_by_hogql",
+    "funnel_order_type",
+    "funnel_window_days",
+    "funnel_window_interval",
+    "funnel_window_interval_unit",
+    "insight",
+    "interval",
+];
+
+/// Keys of an entity (an element of `events`).
+const ENTITY_KEYS: [&str; 11] = [
+    "custom_name",
+    "id",
+    "index",
+    "math",
+    "math_group_type_index",
+    "math_hogql",
+    "math_property",
+    "name",
+    "order",
+    "properties",
+    "type",
+];
+
+impl Metric {
+    /// Reads a metric from the `filters` of an experiment.
+    ///
+    /// # Errors
+    /// `Invalid` when there is no metric (`Experiment has no target metric`, R-2), a key is unknown, or a setting is wrong
+    /// or not supported.
+    ///
+    /// ```
+    /// use abduck::model::metric::Metric;
+    ///
+    /// let filters = serde_json::json!({"insight": "FUNNELS", "events": [{"id": "view"}, {"id": "buy", "order": 1}]});
+    /// let Metric::Funnel(funnel) = Metric::parse(filters.as_object().unwrap())? else { unreachable!() };
+    /// assert_eq!((funnel.steps.len(), funnel.window.length), (2, 14));
+    /// # Ok::<(), abduck::Error>(())
+    /// ```
+    pub fn parse(filters: &Map<String, Value>) -> Result<Self> {
+        if filters.is_empty() {
+            return Err(no_target_metric());
+        }
+        refuse_unknown_keys(filters)?;
+        refuse_unsupported(filters)?;
+        // R-3: a missing insight means trends; everything that is not trends is a funnel.
+        match filters.get("insight") {
+            None | Some(Value::Null) => trend(filters),
+            Some(Value::String(insight)) if insight.eq_ignore_ascii_case("trends") => trend(filters),
+            Some(Value::String(_)) => funnel(filters),
+            Some(_) => Err(invalid("filters.insight", "the insight must be \"TRENDS\" or \"FUNNELS\"")),
+        }
+    }
+}
+
+impl Entity {
+    /// The name to show: the given one, else the event's.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.custom_name.as_deref().or(self.event.as_deref()).unwrap_or("all events")
+    }
+
+    /// Whether every event that fits `other` fits this entity too, as far as the definitions show.
+    ///
+    /// Such a pair of steps may not happen in the same instant (Q-F9).
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        (self.event.is_none() || self.event == other.event)
+            && (self.filter.is_everything() || self.filter == other.filter)
+    }
+}
+
+fn trend(filters: &Map<String, Value>) -> Result<Metric> {
+    let entity = entities(filters)?.swap_remove(0);
+    let interval = match filters.get("interval").filter(|interval| !interval.is_null()).map(Value::as_str) {
+        None | Some(Some("day")) => Interval::Day,
+        Some(Some("hour")) => Interval::Hour,
+        Some(Some("week")) => Interval::Week,
+        Some(Some("month")) => Interval::Month,
+        Some(_) => return Err(invalid("filters.interval", "the interval must be hour, day, week or month")),
+    };
+    Ok(Metric::Trend(TrendMetric { entity, interval, filter_test_accounts: test_accounts(filters)? }))
+}
+
+fn funnel(filters: &Map<String, Value>) -> Result<Metric> {
+    let steps = entities(filters)?;
+    if steps.len() > STEPS_MAX {
+        return Err(invalid(
+            "filters.events",
+            format!("a funnel has at most {STEPS_MAX} steps, this one has {}", steps.len()),
+        ));
+    }
+    Ok(Metric::Funnel(FunnelMetric { steps, window: window(filters)?, filter_test_accounts: test_accounts(filters)? }))
+}
+
+/// The entities of a metric in their order (Q-A2).
+fn entities(filters: &Map<String, Value>) -> Result<Vec<Entity>> {
+    let events = match filters.get("events") {
+        None | Some(Value::Null) => &[][..],
+        Some(Value::Array(events)) => events.as_slice(),
+        Some(_) => return Err(invalid("filters.events", "the events of a metric must be a list")),
+    };
+    let mut ordered = Vec::with_capacity(events.len());
+    for (index, event) in events.iter().enumerate() {
+        let field = format!("filters.events[{index}]");
+        let Value::Object(event) = event else { return Err(invalid(&field, "an event of a metric must be an object")) };
+        let order = match event.get("order") {
+            None | Some(Value::Null) => 0,
+            Some(order) => order.as_i64().ok_or_else(|| invalid(&field, "the order must be a whole number"))?,
+        };
+        ordered.push((order, entity(event, &field)?));
+    }
+    if ordered.is_empty() {
+        return Err(no_target_metric().hint("give `events` a list with at least one {\"id\": \"event name\"}"));
+    }
+    ordered.sort_by_key(|(order, _)| *order);
+    Ok(ordered.into_iter().map(|(_, entity)| entity).collect())
+}
+
+fn entity(event: &Map<String, Value>, field: &str) -> Result<Entity> {
+    if let Some(key) = event.keys().find(|key| !ENTITY_KEYS.contains(&key.as_str())) {
+        return Err(invalid(field, format!("unknown key '{key}' in an event of the metric"))
+            .hint(known_keys(key, &ENTITY_KEYS)));
+    }
+    match event.get("math").and_then(Value::as_str) {
+        None | Some("total") => {}
+        Some(other) => {
+            return Err(unsupported(&format!("{field}.math"), format!("the math '{other}'"), "total"));
+        }
+    }
+    let name = match event.get("id") {
+        Some(Value::String(name)) if !name.is_empty() => Some(name.clone()),
+        Some(Value::Null) => None,
+        None => return Err(invalid(field, "an event of the metric needs an id: the event's name, or null for all")),
+        Some(other) => return Err(invalid(field, format!("the id must be an event's name or null, not {other}"))),
+    };
+    let filter = Filter::parse(event.get("properties").unwrap_or(&Value::Null), &format!("{field}.properties"))?;
+    let custom_name = event.get("custom_name").and_then(Value::as_str).map(ToOwned::to_owned);
+    Ok(Entity { event: name, filter, custom_name })
+}
+
+fn window(filters: &Map<String, Value>) -> Result<ConversionWindow> {
+    // Q-F4: `funnel_window_days` wins.
+    if let Some(length) = window_length(filters, "funnel_window_days")? {
+        return Ok(ConversionWindow { length, unit: WindowUnit::Day });
+    }
+    let Some(length) = window_length(filters, "funnel_window_interval")? else { return Ok(DEFAULT_WINDOW) };
+    let field = "filters.funnel_window_interval_unit";
+    let unit = match filters.get("funnel_window_interval_unit").map(|unit| unit.as_str().unwrap_or_default()) {
+        Some("second") => WindowUnit::Second,
+        Some("minute") => WindowUnit::Minute,
+        Some("hour") => WindowUnit::Hour,
+        None | Some("day") => WindowUnit::Day,
+        Some("week") => WindowUnit::Week,
+        Some("month") => WindowUnit::Month,
+        Some(_) => return Err(invalid(field, "the unit must be second, minute, hour, day, week or month")),
+    };
+    Ok(ConversionWindow { length, unit })
+}
+
+fn window_length(filters: &Map<String, Value>, key: &str) -> Result<Option<u32>> {
+    let value = match filters.get(key) {
+        None | Some(Value::Null) => return Ok(None),
+        // Clients send the number as text, too.
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        Some(value) => value.as_u64().and_then(|length| u32::try_from(length).ok()),
+    };
+    match value {
+        Some(length) if (1..=LONGEST_WINDOW).contains(&length) => Ok(Some(length)),
+        _ => Err(invalid(
+            &format!("filters.{key}"),
+            format!("the window must be a whole number from 1 to {LONGEST_WINDOW}"),
+        )),
+    }
+}
+
+fn test_accounts(filters: &Map<String, Value>) -> Result<bool> {
+    match filters.get("filter_test_accounts") {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(filter)) => Ok(*filter),
+        Some(other) => Err(invalid("filters.filter_test_accounts", format!("must be true or false, not {other}"))),
+    }
+}
+
+fn refuse_unknown_keys(filters: &Map<String, Value>) -> Result<()> {
+    let known = |key: &str| READ_KEYS.contains(&key) || IGNORED_KEYS.contains(&key);
+    match filters.keys().find(|key| !known(key)) {
+        None => Ok(()),
+        Some(key) => {
+            Err(invalid("filters", format!("unknown key '{key}' in the metric")).hint(known_keys(key, &READ_KEYS)))
+        }
+    }
+}
+
+/// Refuses settings that change the numbers and are not built yet, rather than ignoring them.
+fn refuse_unsupported(filters: &Map<String, Value>) -> Result<()> {
+    let text = |key: &str| filters.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let given = |key: &str| match filters.get(key) {
+        None | Some(Value::Null) => false,
+        Some(Value::Array(items)) => !items.is_empty(),
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(_) => true,
+    };
+    if given("actions") {
+        return Err(unsupported("filters.actions", "a metric over actions", "events"));
+    }
+    if given("exclusions") {
+        return Err(unsupported("filters.exclusions", "a funnel with exclusions", "steps only"));
+    }
+    if given("formula") {
+        return Err(unsupported("filters.formula", "a formula", "one event"));
+    }
+    if given("aggregation_group_type_index") {
+        return Err(unsupported("filters.aggregation_group_type_index", "a metric over groups", "persons"));
+    }
+    for (key, supported) in [
+        ("funnel_order_type", "ordered"),
+        ("breakdown_attribution_type", "first_touch"),
+        ("funnel_aggregate_by_hogql", "person_id"),
+    ] {
+        if let Some(value) = text(key).filter(|value| *value != supported) {
+            return Err(unsupported(&format!("filters.{key}"), format!("the setting '{value}'"), supported));
+        }
+    }
+    Ok(())
+}
+
+fn known_keys(unknown: &str, known: &[&str]) -> String {
+    match closest(unknown, known.iter().copied()) {
+        Some(similar) => format!("did you mean '{similar}'?"),
+        None => format!("known keys: {}", known.join(", ")),
+    }
+}
+
+fn no_target_metric() -> Error {
+    Error::invalid_field("filters", "invalid_input", "Experiment has no target metric")
+}
+
+fn unsupported(field: &str, what: impl std::fmt::Display, supported: &str) -> Error {
+    Error::invalid_field(field, "unsupported", format!("{what} is not supported yet"))
+        .hint(format!("supported: {supported}"))
+}
+
+fn invalid(field: &str, message: impl Into<String>) -> Error {
+    Error::invalid_field(field, "invalid_input", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn parse(filters: &Value) -> Result<Metric> {
+        Metric::parse(filters.as_object().unwrap())
+    }
+
+    fn refusal(filters: &Value) -> (String, &'static str, String) {
+        match parse(filters) {
+            Ok(metric) => panic!("{filters} was read as {metric:?}"),
+            Err(error) => match error.kind() {
+                ErrorKind::Invalid { field, code, message } => {
+                    (field.clone().unwrap_or_default(), code, message.clone())
+                }
+                other => panic!("{other:?}"),
+            },
+        }
+    }
+
+    #[test]
+    fn entities_come_in_their_order_and_keep_ties_in_place() {
+        // Q-A2
+        let filters = json!({"insight": "funnels", "events": [
+            {"id": "c", "order": 2}, {"id": "a", "order": 0}, {"id": "b", "order": 2}]});
+        let Metric::Funnel(funnel) = parse(&filters).unwrap() else { panic!("not a funnel") };
+        let names: Vec<_> = funnel.steps.iter().map(Entity::label).collect();
+        assert_eq!(names, ["a", "c", "b"]);
+    }
+
+    #[test]
+    fn a_missing_insight_means_trends() {
+        // R-3
+        let metric = parse(&json!({"events": [{"id": null}]})).unwrap();
+        assert!(matches!(metric, Metric::Trend(trend) if trend.entity.event.is_none()));
+    }
+
+    #[test]
+    fn window_days_win_over_interval_and_unit() {
+        // Q-F4
+        let window_of = |extra: Value| {
+            let mut filters = json!({"insight": "FUNNELS", "events": [{"id": "a"}]});
+            filters.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            match parse(&filters).unwrap() {
+                Metric::Funnel(funnel) => (funnel.window.length, funnel.window.unit),
+                Metric::Trend(_) => panic!("not a funnel"),
+            }
+        };
+        assert_eq!(window_of(json!({})), (14, WindowUnit::Day));
+        assert_eq!(window_of(json!({"funnel_window_interval": 3})), (3, WindowUnit::Day));
+        let hours = json!({"funnel_window_interval": "3", "funnel_window_interval_unit": "hour"});
+        assert_eq!(window_of(hours), (3, WindowUnit::Hour));
+        let both = json!({"funnel_window_days": 7, "funnel_window_interval": 3, "funnel_window_interval_unit": "hour"});
+        assert_eq!(window_of(both), (7, WindowUnit::Day));
+    }
+
+    #[test]
+    fn wrong_metrics_are_refused_with_field_and_reason() {
+        let with = |key: &str, value: Value| {
+            let mut filters = json!({"insight": "FUNNELS", "events": [{"id": "a"}]});
+            filters[key] = value;
+            filters
+        };
+        // R-2
+        assert_eq!(refusal(&json!({})).2, "Experiment has no target metric");
+        assert_eq!(refusal(&json!({"insight": "TRENDS"})).2, "Experiment has no target metric");
+        for (filters, field, code) in [
+            (with("evnts", json!([])), "filters", "invalid_input"),
+            (with("funnel_window_days", json!(0)), "filters.funnel_window_days", "invalid_input"),
+            (with("funnel_order_type", json!("strict")), "filters.funnel_order_type", "unsupported"),
+            (with("exclusions", json!([{"id": "x"}])), "filters.exclusions", "unsupported"),
+            (with("actions", json!([{"id": 1}])), "filters.actions", "unsupported"),
+            (json!({"events": [{"id": "a", "math": "median"}]}), "filters.events[0].math", "unsupported"),
+            (json!({"events": [{"name": "a"}]}), "filters.events[0]", "invalid_input"),
+            (json!({"events": [{"id": "a", "maths": 1}]}), "filters.events[0]", "invalid_input"),
+            (json!({"events": [{"id": "a"}], "interval": "fortnight"}), "filters.interval", "invalid_input"),
+        ] {
+            let (got_field, got_code, message) = refusal(&filters);
+            assert_eq!((got_field.as_str(), got_code), (field, code), "{filters}: {message}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The nouns: what an experiment, a flag, a metric or a filter is.
+//!
+//! Plain values with their outward form (JSON and YAML). Requests are read here, field by field, with the messages
+//! clients of the reference system match on; what a request may *do* is decided by [`crate::lifecycle`]. Nothing here
+//! reads a file, a clock or a database.
+
+pub mod action;
+pub mod cohort;
+pub mod experiment;
+pub mod filter;
+pub mod flag;
+pub mod holdout;
+pub mod metric;
+pub(crate) mod payload;
+pub mod saved_metric;
+pub mod settings;
+pub(crate) mod suggest;
+pub mod time;

@@ -1,0 +1,110 @@
+//! Who and what is looked at: the time range, the variants, the test accounts.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::model::experiment::Experiment;
+use crate::model::filter::Filter;
+use crate::model::flag::FeatureFlag;
+use crate::model::settings::LabSettings;
+
+/// The key of the variant all others are compared with.
+pub const BASELINE: &str = "control";
+
+/// Which events and variants a plan looks at.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Population {
+    /// The flag whose variants are compared.
+    pub feature_flag_key: String,
+    /// The known variants in the flag's order, the experiment's holdout last (L-34).
+    pub variants: Vec<String>,
+    /// The time range of everything (Q-D1).
+    pub range: TimeRange,
+    /// What every event must pass, from the lab's test-account filters (Q-P20).
+    pub filter: Filter,
+}
+
+/// A half-open range of instants, in microseconds since 1970 UTC.
+///
+/// The reference truncates events and both bounds to whole seconds and includes both ends (Q-D1, Q-D2); that is the same as
+/// including the start's second and excluding the second after the end's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TimeRange {
+    /// The first instant inside.
+    pub from_microseconds: i64,
+    /// The first instant after.
+    pub until_microseconds: i64,
+}
+
+impl TimeRange {
+    pub(super) fn new(start: Timestamp, end: Option<Timestamp>, as_of: Timestamp) -> Self {
+        // Q-D4: without an end date, up to now.
+        let end = end.unwrap_or(as_of);
+        Self {
+            from_microseconds: floor_to_second(start),
+            until_microseconds: floor_to_second(end) + MICROSECONDS_PER_SECOND,
+        }
+    }
+}
+
+impl Population {
+    pub(super) fn new(
+        experiment: &Experiment,
+        flag: &FeatureFlag,
+        settings: &LabSettings,
+        range: TimeRange,
+        filter_test_accounts: bool,
+    ) -> Result<Self> {
+        let mut variants: Vec<String> = flag.variants().iter().map(|variant| variant.key.clone()).collect();
+        variants.extend(experiment.holdout_id.map(|id| format!("holdout-{id}")));
+        if !variants.iter().any(|key| key == BASELINE) {
+            return Err(Error::not_ready(format!("the flag '{}' has no variant '{BASELINE}'", flag.key))
+                .hint("give the flag a variant with the key control"));
+        }
+        let filter = if filter_test_accounts {
+            Filter::parse(&Value::Array(settings.test_account_filters.clone()), "test_account_filters")?
+        } else {
+            Filter::EVERYTHING
+        };
+        Ok(Self { feature_flag_key: flag.key.clone(), variants, range, filter })
+    }
+
+    /// The property an event carries its variant in (Q-V1).
+    #[must_use]
+    pub fn variant_property(&self) -> String {
+        format!("$feature/{}", self.feature_flag_key)
+    }
+}
+
+const MICROSECONDS_PER_SECOND: i64 = 1_000_000;
+
+fn floor_to_second(instant: Timestamp) -> i64 {
+    instant.as_microsecond().div_euclid(MICROSECONDS_PER_SECOND) * MICROSECONDS_PER_SECOND
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_whole_seconds_and_both_inside() {
+        // Q-D1, Q-D2: with start :21.71 an event at :21.10 is in; with end :00 an event at :00.9 is in.
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let range =
+            TimeRange::new(at("2024-01-01T00:00:21.71Z"), Some(at("2024-01-02T00:00:00Z")), at("2030-01-01T00:00:00Z"));
+        let inside =
+            |text: &str| (range.from_microseconds..range.until_microseconds).contains(&at(text).as_microsecond());
+        assert!(inside("2024-01-01T00:00:21.10Z") && inside("2024-01-02T00:00:00.9Z"));
+        assert!(!inside("2024-01-01T00:00:20.999999Z") && !inside("2024-01-02T00:00:01Z"));
+    }
+
+    #[test]
+    fn an_open_experiment_ends_now() {
+        // Q-D4
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let range = TimeRange::new(at("2024-01-01T00:00:00Z"), None, at("2024-01-03T00:00:00.5Z"));
+        assert_eq!(range.until_microseconds, at("2024-01-03T00:00:01Z").as_microsecond());
+    }
+}

@@ -1,0 +1,132 @@
+//! An explanation as text: the plan in words, the SQL with its values in place, and what the queries did.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::plan::{Deadline, EventMatch, Measure, Plan};
+use crate::report::number;
+use crate::report::table::{Cell, Table};
+use crate::results::Explanation;
+use crate::stats::Measured;
+
+const SECOND_MICROSECONDS: i64 = 1_000_000;
+const DAY_MICROSECONDS: i64 = 86_400 * SECOND_MICROSECONDS;
+
+/// An explanation for people to read; tables fit `width` characters where one is given.
+#[must_use]
+pub fn explanation(explanation: &Explanation, width: Option<u16>) -> String {
+    let mut text = fields(&plan(&explanation.plan));
+    text.push_str("\n-- for reading: the engine binds the values, it never writes them into the SQL\n");
+    for query in &explanation.queries {
+        let _ = write!(text, "\n-- {}\n{};\n", query.purpose.label(), query.sql);
+    }
+    if let Some(measured) = &explanation.measured {
+        let _ = write!(text, "\n{}\n{}", stage_table(explanation).to_text(width), counts(measured).to_text(width));
+    }
+    text
+}
+
+/// One row per query of an explanation; rows and seconds only if it was run.
+#[must_use]
+pub fn stage_table(explanation: &Explanation) -> Table {
+    let mut table = Table::new(&["query", "rows", "seconds"]);
+    for (index, query) in explanation.queries.iter().enumerate() {
+        let stage = explanation.stages.as_ref().and_then(|stages| stages.get(index));
+        table.push(vec![
+            Cell::text(query.purpose.label()),
+            stage.map_or_else(Cell::missing, |stage| Cell::number(number::count(stage.rows), stage.rows)),
+            stage.map_or_else(Cell::missing, |stage| Cell::number(format!("{:.3}", stage.seconds), stage.seconds)),
+        ]);
+    }
+    table
+}
+
+fn fields(fields: &[(&str, String)]) -> String {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    fields.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name:<width$}  {value}");
+        text
+    })
+}
+
+fn plan(plan: &Plan) -> Vec<(&'static str, String)> {
+    let population = &plan.population;
+    let mut fields = vec![
+        ("rules", word(&plan.semantics)),
+        ("flag", population.feature_flag_key.clone()),
+        ("variants", population.variants.join(", ")),
+        ("from", instant(population.range.from_microseconds)),
+        ("until before", instant(population.range.until_microseconds)),
+    ];
+    if !population.filter.is_everything() {
+        fields.push(("only where", json(&population.filter)));
+    }
+    match &plan.measure {
+        Measure::Trend(trend) => {
+            fields.push(("measure", "events per exposed person".into()));
+            fields.push(("counted", event(&trend.counted)));
+            fields.push(("buckets", trend.buckets.count().to_string()));
+        }
+        Measure::Funnel(funnel) => {
+            fields.push(("measure", "persons that get through the steps in order".into()));
+            fields.extend(funnel.steps.iter().map(|step| ("step", event(step))));
+            fields.push(("within", deadline(&funnel.deadline)));
+        }
+    }
+    fields
+}
+
+fn event(event: &EventMatch) -> String {
+    let name = event.event.as_deref().unwrap_or("every event");
+    if event.filter.is_everything() { name.to_owned() } else { format!("{name} where {}", json(&event.filter)) }
+}
+
+fn deadline(deadline: &Deadline) -> String {
+    match deadline {
+        Deadline::After { microseconds } if microseconds % DAY_MICROSECONDS == 0 => {
+            format!("{} days of the first step", microseconds / DAY_MICROSECONDS)
+        }
+        Deadline::After { microseconds } => format!("{} s of the first step", microseconds / SECOND_MICROSECONDS),
+        Deadline::AfterMonths { months, timezone } => format!("{months} months of the first step, in {timezone}"),
+    }
+}
+
+fn instant(microseconds: i64) -> String {
+    Timestamp::from_microsecond(microseconds)
+        .map_or_else(|_| format!("{microseconds} µs"), |instant| instant.to_string())
+}
+
+fn counts(measured: &Measured) -> Table {
+    let count = |count: u64| Cell::number(number::count(count), count);
+    match measured {
+        Measured::Trend(cells) => {
+            let mut table = Table::new(&["variant", "exposed persons", "events"]);
+            for cell in cells {
+                table.push(vec![Cell::text(&cell.variant), count(cell.exposed_persons), count(cell.events())]);
+            }
+            table
+        }
+        Measured::Funnel(cells) => {
+            let mut table = Table::new(&["variant", "step", "persons"]);
+            for cell in &cells.variants {
+                for (step, persons) in (1_u64..).zip(&cell.persons_by_step) {
+                    table.push(vec![Cell::text(&cell.variant), count(step), count(*persons)]);
+                }
+            }
+            table.push(vec![Cell::text("(none)"), count(1), count(cells.persons_without_variant)]);
+            table.push(vec![Cell::text("(unknown)"), count(1), count(cells.persons_with_foreign_variant)]);
+            table
+        }
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// The outward name of a value that serialises as a text.
+fn word(value: &impl Serialize) -> String {
+    json(value).trim_matches('"').to_owned()
+}

@@ -1,0 +1,34 @@
+//! A result as a piece of HTML that stands in a notebook: nothing is loaded, and every text is escaped.
+
+use std::fmt::Write;
+
+use crate::report::text::{variant_table, verdict};
+use crate::results::ExperimentResult;
+
+/// The verdict, the table of variants and the warnings, as one `<div>`.
+#[must_use]
+pub fn html(result: &ExperimentResult) -> String {
+    let mut html = format!("<div><p><b>{}</b><br>{}</p>", escape(&result.experiment.name), escape(&verdict(result)));
+    html.push_str(&variant_table(result).to_html());
+    for warning in &result.warnings {
+        let _ = write!(html, "<p>⚠ {}<br><i>{}</i></p>", escape(&warning.message), escape(&warning.next_step));
+    }
+    html.push_str("</div>");
+    html
+}
+
+/// A text as HTML, for content and for quoted attributes.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#x27;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,140 @@
+//! A result as text: the verdict first, then a table, a plot of the intervals, and what to be careful about.
+
+use std::fmt::Write;
+
+use crate::report::number;
+use crate::report::plot::intervals;
+use crate::report::table::{Cell, Table};
+use crate::results::{ExperimentResult, MetricResult, VariantRow, rows};
+use crate::stats::{Estimates, MissingData, Outcome, Rung, SignificanceCode};
+
+/// The width of the plot, in characters.
+const PLOT_WIDTH: usize = 48;
+
+/// A result for people to read; tables fit `width` characters where one is given.
+#[must_use]
+pub fn result(result: &ExperimentResult, width: Option<u16>) -> String {
+    let mut text = format!("{}  ({})\n{}\n\n", result.experiment.name, subject(result), verdict(result));
+    let table = variant_table(result);
+    if !table.is_empty() {
+        text.push_str(&table.to_text(width));
+    }
+    text.push_str(&plot(&rows(result)));
+    for warning in &result.warnings {
+        let _ = write!(text, "\nwarning: {}\nhint: {}\n", warning.message, warning.next_step);
+    }
+    text
+}
+
+/// One sentence that says what came out.
+#[must_use]
+pub fn verdict(result: &ExperimentResult) -> String {
+    match result.result.outcome() {
+        Outcome::Undecided(missing) => format!("Undecided: {}.", missing_text(*missing)),
+        Outcome::Estimated(estimates) => judged(estimates),
+    }
+}
+
+/// One row per variant, the baseline first.
+#[must_use]
+pub fn variant_table(result: &ExperimentResult) -> Table {
+    let columns = match result.result {
+        MetricResult::Trend { .. } => {
+            ["variant", "exposed", "events", "per person", "95 % interval", "lift", "chance to win"]
+        }
+        MetricResult::Funnel { .. } => {
+            ["variant", "entered", "converted", "rate", "95 % interval", "lift", "chance to win"]
+        }
+    };
+    let is_share = matches!(result.result, MetricResult::Funnel { .. });
+    let mut table = Table::new(&columns);
+    for row in rows(result) {
+        table.push(variant_cells(&row, is_share));
+    }
+    table
+}
+
+fn variant_cells(row: &VariantRow, is_share: bool) -> Vec<Cell> {
+    let rate = |rate: f64| if is_share { number::percent(rate) } else { number::significant_digits(rate, 4) };
+    let interval = match (row.rate_ci_lower, row.rate_ci_upper) {
+        (Some(lower), Some(upper)) => {
+            Cell::number(format!("{} … {}", rate(lower), rate(upper)), format!("{lower};{upper}"))
+        }
+        _ => Cell::optional(None, rate),
+    };
+    vec![
+        Cell::text(&row.variant),
+        Cell::number(number::count(row.units), row.units),
+        Cell::number(number::count(row.count), row.count),
+        Cell::optional(row.rate, rate),
+        interval,
+        Cell::optional(row.rel_effect_size, number::signed_percent),
+        Cell::optional(row.chance_to_win, number::probability),
+    ]
+}
+
+fn subject(result: &ExperimentResult) -> String {
+    let end = result
+        .experiment
+        .end_date
+        .map_or_else(|| format!("{}, running", result.provenance.as_of), |end| end.to_string());
+    let start = result.experiment.start_date.map(|start| start.to_string()).unwrap_or_default();
+    let kind = match result.result {
+        MetricResult::Trend { .. } => "trend",
+        MetricResult::Funnel { .. } => "funnel",
+    };
+    format!("{kind}, flag {}, {start} to {end}", result.experiment.feature_flag_key)
+}
+
+fn judged(estimates: &Estimates) -> String {
+    let significance = &estimates.significance;
+    let best = estimates.probability.iter().max_by(|a, b| a.1.total_cmp(b.1));
+    let Some((best, chance)) = best else { return "Undecided: no variant was judged.".into() };
+    let chance = number::probability(*chance);
+    match significance.code {
+        SignificanceCode::Significant => {
+            let lift = estimates
+                .relative_lift
+                .get(best)
+                .map(|lift| format!(", {} against control", number::signed_percent(*lift)));
+            format!("Significant: {best} is the best with a probability of {chance}{}.", lift.unwrap_or_default())
+        }
+        SignificanceCode::NotEnoughExposure
+        | SignificanceCode::LowWinProbability
+        | SignificanceCode::HighLoss
+        | SignificanceCode::HighPValue => {
+            let failed = significance.ladder.iter().find(|rung| rung.passed == Some(false)).map(unmet);
+            let code = significance.code.as_str();
+            format!(
+                "Not significant ({code}).{} Ahead so far: {best}, {chance} likely to be the best.",
+                failed.unwrap_or_default()
+            )
+        }
+    }
+}
+
+/// What the first rung that failed demands, and what was seen instead.
+fn unmet(rung: &Rung) -> String {
+    let observed = rung.observed.map_or_else(|| "nothing".into(), |observed| number::significant_digits(observed, 3));
+    format!(" Required: {}; observed: {observed}.", rung.description)
+}
+
+fn missing_text(missing: MissingData) -> &'static str {
+    if missing.no_events {
+        "no event of the metric lies between the experiment's start and end"
+    } else if missing.no_flag_info {
+        "no event of the metric carries a variant of the flag"
+    } else if missing.no_control_variant {
+        "the variant control has no data yet"
+    } else {
+        "no variant besides control has data yet"
+    }
+}
+
+fn plot(rows: &[VariantRow]) -> String {
+    let drawn: Vec<_> = rows
+        .iter()
+        .filter_map(|row| Some((row.variant.as_str(), row.rate_ci_lower?, row.rate?, row.rate_ci_upper?)))
+        .collect();
+    if drawn.is_empty() { String::new() } else { format!("\n{}", intervals(&drawn, PLOT_WIDTH)) }
+}

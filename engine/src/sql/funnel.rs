@@ -1,0 +1,48 @@
+//! The query of a funnel: its events, person by person, for the kernel.
+
+use crate::plan::{FunnelMeasure, Population};
+use crate::sql::Sql;
+use crate::sql::population::{in_population, matches, variant_text};
+
+/// The events that match any step, by person, time and id.
+///
+/// `steps` has bit k set when the event matches step k. `variant` is 0 when the event carries no flag value, the position of
+/// the known variant counted from 1, and one more than the number of variants for a foreign value, which still decides the
+/// person's first touch (Q-F5, Q-F6).
+pub(super) fn events(population: &Population, measure: &FunnelMeasure) -> Sql {
+    let mut sql = Sql::new();
+    sql.text("SELECT person_id, timestamp, steps, variant FROM (\n  SELECT e.person_id, epoch_us(e.timestamp) AS timestamp, e.uuid, ");
+    step_bits(&mut sql, measure);
+    sql.text(" AS steps,\n    ");
+    variant_position(&mut sql, population);
+    sql.text(" AS variant\n  FROM events AS e\n  WHERE ");
+    in_population(&mut sql, population);
+    sql.text("\n  AND (").separated(" OR ", &measure.steps, |sql, step| {
+        sql.text("(");
+        matches(sql, step);
+        sql.text(")");
+    });
+    sql.text(")\n)\nORDER BY person_id, timestamp, uuid");
+    sql
+}
+
+fn step_bits(sql: &mut Sql, measure: &FunnelMeasure) {
+    sql.text("CAST(").separated(" + ", measure.steps.iter().enumerate(), |sql, (index, step)| {
+        sql.text("(CASE WHEN ");
+        matches(sql, step);
+        sql.text(" THEN ").value(1_i64 << index).text(" ELSE 0 END)");
+    });
+    sql.text(" AS UINTEGER)");
+}
+
+fn variant_position(sql: &mut Sql, population: &Population) {
+    let property = population.variant_property();
+    sql.text("CAST(CASE coalesce(");
+    variant_text(sql, &property);
+    sql.text(", '') WHEN '' THEN 0");
+    for (position, key) in (1_i64..).zip(&population.variants) {
+        sql.text(" WHEN ").value(key.as_str()).text(" THEN ").value(position);
+    }
+    let foreign = i64::try_from(population.variants.len()).unwrap_or(i64::MAX).saturating_add(1);
+    sql.text(" ELSE ").value(foreign).text(" END AS UINTEGER)");
+}

@@ -1,0 +1,64 @@
+//! How a plan is said to the event store.
+//!
+//! [`render`] turns a [`Plan`] into queries over one view, `events(uuid, event, distinct_id, person_id, timestamp, properties,
+//! group_0 … group_4)`, where `timestamp` is UTC with microseconds and `properties` a VARIANT. Nothing is decided here, and
+//! nothing is run.
+
+mod filter;
+mod funnel;
+mod population;
+mod trend;
+mod write;
+
+pub use write::{Sql, Value};
+
+use serde::Serialize;
+
+use crate::plan::{Measure, Plan};
+
+/// One query of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Query {
+    /// What the query answers.
+    pub purpose: Purpose,
+    /// The query.
+    pub sql: Sql,
+}
+
+/// What a query answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Events per variant and slot: columns `variant`, `slot`, `events`.
+    Counts,
+    /// Exposed persons per variant: columns `variant`, `persons`.
+    Exposures,
+    /// The events of a funnel, by person and time: columns `person_id`, `timestamp`, `steps`, `variant`.
+    FunnelEvents,
+}
+
+impl Purpose {
+    /// The name to show.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Counts => "events per variant",
+            Self::Exposures => "exposed persons per variant",
+            Self::FunnelEvents => "events of the funnel",
+        }
+    }
+}
+
+/// The queries that a plan needs.
+#[must_use]
+pub fn render(plan: &Plan) -> Vec<Query> {
+    match &plan.measure {
+        Measure::Trend(measure) => vec![
+            Query { purpose: Purpose::Counts, sql: trend::counts(&plan.population, measure) },
+            Query { purpose: Purpose::Exposures, sql: trend::exposures(&plan.population) },
+        ],
+        Measure::Funnel(measure) => {
+            vec![Query { purpose: Purpose::FunnelEvents, sql: funnel::events(&plan.population, measure) }]
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The queries of a trend (Q-T1, Q-T3, Q-X1).
+
+use crate::plan::{Population, TrendMeasure};
+use crate::sql::Sql;
+use crate::sql::population::{in_population, known_variants, matches, variant_text};
+
+/// Counted events per variant and slot. The variant is the event's own (Q-V1, Q-V3).
+pub(super) fn counts(population: &Population, measure: &TrendMeasure) -> Sql {
+    let mut sql = Sql::new();
+    sql.text("SELECT ");
+    variant_text(&mut sql, &population.variant_property());
+    sql.text(" AS variant, (epoch_us(e.timestamp) - ").value(measure.buckets.begin_microseconds[0]);
+    sql.text(") // ").value(measure.buckets.slot_microseconds).text(" AS slot, count(*) AS events\n");
+    sql.text("FROM events AS e\nWHERE ");
+    in_population(&mut sql, population);
+    sql.text("\n  AND ");
+    matches(&mut sql, &measure.counted);
+    sql.text("\n  AND ");
+    variant_text(&mut sql, &population.variant_property());
+    sql.text(" IN ");
+    known_variants(&mut sql, population);
+    sql.text("\nGROUP BY 1, 2\nORDER BY 1, 2");
+    sql
+}
+
+/// Distinct persons per variant that the flag answered with it (Q-X1, Q-X2, Q-X8).
+pub(super) fn exposures(population: &Population) -> Sql {
+    let mut sql = Sql::new();
+    sql.text("SELECT ");
+    variant_text(&mut sql, "$feature_flag_response");
+    sql.text(" AS variant, count(DISTINCT e.person_id) AS persons\nFROM events AS e\nWHERE ");
+    in_population(&mut sql, population);
+    sql.text("\n  AND e.event = '$feature_flag_called'\n  AND ");
+    variant_text(&mut sql, "$feature_flag");
+    sql.text(" = ").value(population.feature_flag_key.as_str()).text("\n  AND ");
+    variant_text(&mut sql, "$feature_flag_response");
+    sql.text(" IN ");
+    known_variants(&mut sql, population);
+    sql.text("\nGROUP BY 1\nORDER BY 1");
+    sql
+}

@@ -1,0 +1,152 @@
+//! From counts to a decision.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::plan::BASELINE;
+use crate::stats::legacy_funnel::{self, FunnelArm};
+use crate::stats::legacy_trend::{self, TrendArm};
+use crate::stats::{FunnelCell, FunnelCells, Judgement, Measured, Significance, TrendCell};
+
+/// Whether a metric could be decided, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// The metric was judged.
+    Estimated(Box<Estimates>),
+    /// There was not enough to judge.
+    Undecided(MissingData),
+}
+
+/// The judgement of a metric, by variant key; the baseline comes first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Estimates {
+    /// The probability that the variant is the best of all.
+    pub probability: IndexMap<String, f64>,
+    /// The central 95 % interval of each variant's rate; empty when it could not be computed.
+    pub credible_intervals: IndexMap<String, [f64; 2]>,
+    /// Each variant's observed rate: events per exposed person, or the share of persons that converted.
+    pub rate: IndexMap<String, f64>,
+    /// How much larger a variant's observed rate is than the baseline's, as a share of the baseline's; only where the
+    /// baseline's is not zero.
+    pub relative_lift: IndexMap<String, f64>,
+    /// The verdict and the ladder of rules that led to it.
+    pub significance: Significance,
+}
+
+/// What a metric lacks to be judged; the four booleans of the reference system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "these four are the outward form of the reference system")]
+pub struct MissingData {
+    /// No event of the metric was found.
+    pub no_events: bool,
+    /// No event carries a known variant.
+    pub no_flag_info: bool,
+    /// No event carries the baseline variant.
+    pub no_control_variant: bool,
+    /// No event carries any other known variant.
+    pub no_test_variant: bool,
+}
+
+/// Judges the counts of a metric by the compatible statistics.
+///
+/// # Errors
+/// `Invalid` with the code `too_much_data` for ten or more test variants.
+pub fn judge(measured: &Measured) -> Result<Outcome> {
+    match measured {
+        Measured::Trend(cells) => judge_trend(cells),
+        Measured::Funnel(cells) => judge_funnel(cells),
+    }
+}
+
+/// The trend arms as the statistics see them, baseline first, then by events and key (Q-T9, R-6).
+///
+/// A variant without exposed persons counts as one, and so do all when the baseline has none (Q-X6); the result reports the
+/// true numbers.
+#[must_use]
+pub fn trend_arms(cells: &[TrendCell]) -> Vec<TrendArm> {
+    let baseline_exposed = cells.iter().find(|cell| cell.variant == BASELINE).map_or(0, |cell| cell.exposed_persons);
+    let mut present: Vec<_> = cells.iter().filter(|cell| cell.events() > 0).collect();
+    present.sort_by_key(|cell| (cell.variant != BASELINE, std::cmp::Reverse(cell.events()), cell.variant.clone()));
+    let arm = |cell: &TrendCell| {
+        let known = cell.exposed_persons > 0;
+        let exposure = if known && baseline_exposed > 0 && cell.variant != BASELINE {
+            to_double(cell.exposed_persons) / to_double(baseline_exposed)
+        } else {
+            1.0
+        };
+        let absolute_exposure = if known { to_double(cell.exposed_persons) } else { 1.0 };
+        TrendArm { key: cell.variant.clone(), count: to_double(cell.events()), exposure, absolute_exposure }
+    };
+    present.into_iter().map(arm).collect()
+}
+
+/// The funnel arms as the statistics see them, baseline first; only variants that somebody entered with.
+#[must_use]
+pub fn funnel_arms(cells: &FunnelCells) -> Vec<FunnelArm> {
+    let mut present: Vec<_> = cells.variants.iter().filter(|cell| cell.entered() > 0).collect();
+    present.sort_by_key(|cell| cell.variant != BASELINE);
+    let arm = |cell: &&FunnelCell| FunnelArm {
+        key: cell.variant.clone(),
+        success_count: to_double(cell.completed()),
+        failure_count: to_double(cell.entered() - cell.completed()),
+    };
+    present.iter().map(arm).collect()
+}
+
+fn judge_trend(cells: &[TrendCell]) -> Result<Outcome> {
+    let arms = trend_arms(cells);
+    if let Some(missing) = missing_data(arms.iter().map(|arm| arm.key.as_str()), arms.is_empty()) {
+        return Ok(Outcome::Undecided(missing));
+    }
+    let rate = |arm: &TrendArm| arm.count / arm.absolute_exposure;
+    let rates = arms.iter().map(|arm| (arm.key.clone(), rate(arm))).collect();
+    let judgement = legacy_trend::judge(arms.first(), &arms[1..])?;
+    Ok(Outcome::Estimated(Box::new(estimates(judgement, rates))))
+}
+
+fn judge_funnel(cells: &FunnelCells) -> Result<Outcome> {
+    let arms = funnel_arms(cells);
+    let nobody = arms.is_empty() && cells.persons_without_variant + cells.persons_with_foreign_variant == 0;
+    if let Some(missing) = missing_data(arms.iter().map(|arm| arm.key.as_str()), nobody) {
+        return Ok(Outcome::Undecided(missing));
+    }
+    let rate = |arm: &FunnelArm| arm.success_count / (arm.success_count + arm.failure_count);
+    let rates = arms.iter().map(|arm| (arm.key.clone(), rate(arm))).collect();
+    let judgement = legacy_funnel::judge(arms.first(), &arms[1..])?;
+    Ok(Outcome::Estimated(Box::new(estimates(judgement, rates))))
+}
+
+fn estimates(judgement: Judgement, rate: IndexMap<String, f64>) -> Estimates {
+    let baseline = rate.get(BASELINE).copied().filter(|rate| *rate > 0.0);
+    let lift = |baseline: f64| {
+        let others = rate.iter().filter(|(key, _)| *key != BASELINE);
+        others.map(|(key, rate)| (key.clone(), rate / baseline - 1.0)).collect()
+    };
+    let relative_lift = baseline.map(lift).unwrap_or_default();
+    Estimates {
+        probability: judgement.probabilities.into_iter().collect(),
+        credible_intervals: judgement.credible_intervals.into_iter().collect(),
+        rate,
+        relative_lift,
+        significance: judgement.significance,
+    }
+}
+
+/// What is missing, given the known variants that have data.
+fn missing_data<'a>(mut present: impl Iterator<Item = &'a str> + Clone, no_events: bool) -> Option<MissingData> {
+    let no_control_variant = !present.clone().any(|key| key == BASELINE);
+    let no_test_variant = !present.any(|key| key != BASELINE);
+    let no_flag_info = no_control_variant && no_test_variant;
+    let missing = MissingData { no_events, no_flag_info, no_control_variant, no_test_variant };
+    (no_events || no_control_variant || no_test_variant).then_some(missing)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of events stay far below 2^53")]
+fn to_double(count: u64) -> f64 {
+    count as f64
+}

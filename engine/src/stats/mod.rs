@@ -1,0 +1,33 @@
+//! What do the numbers mean?
+//!
+//! The room turns counts and moments into probabilities, losses, intervals and verdicts. Everything is computed, nothing
+//! is simulated: the same input gives the same number on every run, and what is integrated carries an error bound.
+//!
+//! - [`dist`]: distributions that stay accurate for counts in the hundreds of millions and far into the tails.
+//! - [`bayes`]: which of several posteriors is best, how surely, and what a wrong choice would cost.
+//! - [`significance`]: the verdict, and the ladder of checks that led to it.
+//! - [`poisson`]: the exact test of two event rates.
+//! - [`legacy_funnel`], [`legacy_trend`]: the compatible first-generation statistics of conversion and of count metrics.
+//!
+//! Sources: the reference statistics (section numbers are named at each item); C. Loader, "Fast and accurate computation of
+//! binomial probabilities" (2000), for densities that do not cancel; E. Miller, "Formulas for Bayesian A/B testing", for the
+//! two-arm closed forms the tests compare with.
+
+mod bell;
+mod judge;
+mod measured;
+mod quadrature;
+
+pub mod bayes;
+pub mod dist;
+pub mod legacy_funnel;
+pub mod legacy_trend;
+pub mod poisson;
+pub mod significance;
+
+pub use bayes::{Bounded, Posterior};
+pub use judge::{Estimates, MissingData, Outcome, funnel_arms, judge, trend_arms};
+pub use legacy_funnel::FunnelArm;
+pub use legacy_trend::TrendArm;
+pub use measured::{ConversionTime, FunnelCell, FunnelCells, Measured, TrendCell};
+pub use significance::{Judgement, Rule, Rung, Significance, SignificanceCode};

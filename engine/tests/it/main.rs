@@ -1,0 +1,21 @@
+//! The integration tests of the engine, in one binary.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::format_push_string,
+    clippy::format_collect,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a test may fail where it stands, and small numbers are cast"
+)]
+
+mod catalog;
+mod conformance;
+mod errors;
+mod event_store;
+mod ingest;
+mod lifecycle;
+mod results;
+mod tidy;
