@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use abduck::events::{Change, ColumnMapping, DataState, Format};
 use abduck::model::settings::LabSettings;
+use abduck::report;
 use abduck::{CreateExperiment, Engine, Error, Experiment, IngestOptions, Interrupt, Progress, ResultsRequest, Source};
 use jiff::Timestamp;
 use pyo3::exceptions::PyRuntimeError;
@@ -141,8 +142,9 @@ impl Lab {
         self.run(py, |engine| engine.results(key, &request(moment(as_of)?))).map(|result| ExperimentResult { result })
     }
 
-    fn explain(&self, py: Python<'_>, key: &str, as_of: Option<&str>, run: bool) -> PyResult<String> {
-        self.run(py, |engine| engine.explain(key, moment(as_of)?, run)).and_then(|explanation| json(&explanation))
+    fn explain(&self, py: Python<'_>, key: &str, as_of: Option<&str>, run: bool) -> PyResult<(String, String)> {
+        let explanation = self.run(py, |engine| engine.explain(key, moment(as_of)?, run))?;
+        Ok((json(&explanation)?, report::explanation(&explanation, None)))
     }
 }
 
@@ -275,6 +277,7 @@ fn shown_state(state: &DataState) -> Value {
         "person_count": state.person_count,
         "first_event": state.first_event,
         "last_event": state.last_event,
+        "attached": state.attached,
         "attached_changes": state.attached_changes.iter().map(|file| (&file.path, change(file.change))).collect::<Vec<_>>(),
     })
 }

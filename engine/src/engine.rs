@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::backend;
 use crate::catalog::{CachedResult, Catalog, Change};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::events::{
     self, AttachReport, ColumnMapping, DataState, EventStore, IngestOptions, IngestReport, Interrupt, Progress, Reader,
     Source,
@@ -86,8 +86,12 @@ impl Engine {
     /// `NotAllowed` when it is a lab already; `Storage` and `Io` when its files cannot be written.
     pub fn init(directory: impl AsRef<Path>) -> Result<Self> {
         let directory = directory.as_ref();
-        let catalog = Catalog::create(directory)?;
+        // The catalog comes last, because a directory is a lab once it has one.
+        if let Some(refusal) = Catalog::open(directory).ok().map(|_| already_a_lab(directory)) {
+            return Err(refusal);
+        }
         let events = EventStore::create(directory)?;
+        let catalog = Catalog::create(directory)?;
         Ok(Self::with(directory, catalog, events))
     }
 
@@ -99,11 +103,7 @@ impl Engine {
     pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
         let directory = directory.as_ref();
         let catalog = Catalog::open(directory)?;
-        let events = match EventStore::at(directory) {
-            // An `init` that was cut off between its two files is completed.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => EventStore::create(directory)?,
-            store => store?,
-        };
+        let events = EventStore::at(directory)?;
         Ok(Self::with(directory, catalog, events))
     }
 
@@ -178,7 +178,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::data_state`].
     pub fn event_names(&self, limit: u32) -> Result<Vec<(String, u64)>> {
-        self.events.read(self.patience, "list the event names")?.event_names(limit)
+        self.reader("list the event names")?.0.event_names(limit)
     }
 
     /// The settings of the lab.
@@ -210,6 +210,10 @@ impl Engine {
         now: Timestamp,
         by: Option<&str>,
     ) -> Result<Experiment> {
+        // Better now than when results are asked for; a draft may still lack its metric (L-7).
+        if !request.filters.is_empty() {
+            Metric::parse(&request.filters)?;
+        }
         let mut transaction = self.catalog.transaction()?;
         let holdout = request.holdout_id.map(|id| transaction.holdout(id)).transpose()?.flatten();
         let flag = transaction.existing_flag(&request.feature_flag_key)?;
@@ -384,6 +388,11 @@ impl Definition {
             warnings: results::warnings(measured),
         })
     }
+}
+
+fn already_a_lab(directory: &Path) -> Error {
+    Error::not_allowed(format!("{} is a lab already", directory.display()))
+        .hint("use it as it is, or choose another directory")
 }
 
 fn summary(experiment: &Experiment) -> ExperimentSummary {

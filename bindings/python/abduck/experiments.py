@@ -116,7 +116,7 @@ class Experiment:
         >>> [query.purpose for query in explanation.queries]
         ['counts', 'exposures']
         """
-        return Explanation._from_json(self._lab.explain(str(self.id), _moment.to_text(as_of), run))
+        return Explanation._from_json(*self._lab.explain(str(self.id), _moment.to_text(as_of), run))
 
 
 class Experiments:

@@ -50,22 +50,23 @@ class Explanation:
     measured: dict[str, Any] | None
     """The counts per variant, if the plan was run."""
 
+    text: str
+    """All of it as text for people, as the command line prints it."""
+
     @classmethod
-    def _from_json(cls, text: str) -> Explanation:
-        fields = json.loads(text)
+    def _from_json(cls, form: str, text: str) -> Explanation:
+        fields = json.loads(form)
         stages = fields["stages"]
         return cls(
             plan=fields["plan"],
             queries=tuple(_query(query) for query in fields["queries"]),
             stages=None if stages is None else tuple(Stage(**stage) for stage in stages),
             measured=fields["measured"],
+            text=text,
         )
 
     def __repr__(self) -> str:
-        parts = [f"plan\n{json.dumps(self.plan, indent=2)}"]
-        parts += [f"{query.purpose}\n{query.sql}\nvalues: {list(query.values)}" for query in self.queries]
-        parts += [f"{stage.purpose}: {stage.rows} rows in {stage.seconds:.3f} s" for stage in self.stages or ()]
-        return "\n\n".join(parts)
+        return self.text
 
 
 def _query(query: dict[str, Any]) -> Query:

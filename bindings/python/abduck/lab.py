@@ -58,6 +58,8 @@ class IngestReport:
     """Persons all of whose distinct ids are new."""
     merges: int
     """How many times two persons became one."""
+    exposures: int
+    """Rows that say who was shown a variant; rejected rows are not among them."""
     data_version: int
     """The version of the data afterwards; unchanged if nothing was stored."""
     files: tuple[FileReport, ...]
@@ -116,6 +118,8 @@ class Status:
     """Time of the latest event."""
     data_version: int
     """Rises with every change of the data; 0 for an empty new store."""
+    attached: tuple[str, ...]
+    """The patterns of the attached files, in the order they were attached."""
     attached_changes: Mapping[str, str]
     """Attached files that are not as they were scanned: `altered`, `vanished` or `appeared`."""
 
@@ -297,6 +301,7 @@ class Lab:
             first_event=_moment.optional(state["first_event"]),
             last_event=_moment.optional(state["last_event"]),
             data_version=state["data_version"],
+            attached=tuple(state["attached"]),
             attached_changes=dict(state["attached_changes"]),
         )
 

@@ -21,6 +21,9 @@ pub(crate) fn ingest(global: &Global, arguments: IngestArguments, output: &Outpu
         let (rejected, file) = (number::count(report.rejected), file.display());
         output.warning(&format!("rejected rows: {rejected}; they are in {file}, each with the reason"));
     }
+    if let Some(name) = options.mapping.exposure_event.filter(|_| report.exposures == 0) {
+        output.warning(&format!("no row has the exposure event '{name}', so nobody counts as exposed"));
+    }
     output.answer(&ingested(&report)?)
 }
 
@@ -39,6 +42,7 @@ pub(crate) fn attach(global: &Global, arguments: AttachArguments, output: &Outpu
 pub(crate) fn detach(global: &Global, pattern: &str, output: &Output) -> Result<()> {
     let mut engine = super::open(global)?;
     let data_version = engine.detach(pattern)?;
+    output.note("events that were both in these files and ingested are gone with them: ingest them again to keep them");
     let fields = [("pattern", pattern.to_owned()), ("data version", data_version.to_string())];
     output.answer(&Answer::fields(&fields, &json!({"pattern": pattern, "data_version": data_version}))?)
 }
@@ -81,6 +85,7 @@ fn ingested(report: &IngestReport) -> Result<Answer> {
         ("stored", number::count(report.stored)),
         ("duplicates", number::count(report.duplicates)),
         ("rejected", number::count(report.rejected)),
+        ("exposures", number::count(report.exposures)),
         ("new persons", number::count(report.new_persons)),
         ("merged persons", number::count(report.merges)),
         ("data version", report.data_version.to_string()),

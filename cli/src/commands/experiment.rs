@@ -52,7 +52,7 @@ fn create(global: &Global, arguments: CreateArguments, output: &Output) -> Resul
         None => from_options(arguments)?,
     };
     let mut engine = super::open(global)?;
-    let experiment = engine.create_experiment(request, Timestamp::now(), global.by.as_deref())?;
+    let experiment = engine.create_experiment(request, super::now(), global.by.as_deref())?;
     let key = &experiment.feature_flag_key;
     output.note(&if experiment.is_draft() {
         format!("created a draft; launch it with `abduck experiment launch {key}`")
@@ -64,7 +64,7 @@ fn create(global: &Global, arguments: CreateArguments, output: &Output) -> Resul
 
 fn launch(global: &Global, arguments: &MomentArguments, output: &Output) -> Result<()> {
     let mut engine = super::open(global)?;
-    let now = Timestamp::now();
+    let now = super::now();
     let start = arguments.at.unwrap_or(now);
     let experiment = engine.launch(&arguments.key, start, now, global.by.as_deref())?;
     output.note(&format!("launched; see `abduck results {}`", experiment.feature_flag_key));
@@ -73,7 +73,7 @@ fn launch(global: &Global, arguments: &MomentArguments, output: &Output) -> Resu
 
 fn end(global: &Global, arguments: &MomentArguments, output: &Output) -> Result<()> {
     let mut engine = super::open(global)?;
-    let now = Timestamp::now();
+    let now = super::now();
     let end = arguments.at.unwrap_or(now);
     let experiment = engine.end(&arguments.key, end, now, global.by.as_deref())?;
     output.note("ended; its flag stays as it is");
@@ -108,7 +108,7 @@ fn list(global: &Global, output: &Output) -> Result<()> {
 impl Described {
     fn new(engine: &mut Engine, experiment: Experiment) -> Result<Self> {
         let feature_flag = engine.flag_of(&experiment)?;
-        Ok(Self { status: experiment.status(Timestamp::now()), experiment, feature_flag })
+        Ok(Self { status: experiment.status(super::now()), experiment, feature_flag })
     }
 
     /// The experiment in a list of other things.

@@ -9,7 +9,9 @@ mod results;
 mod settings;
 mod shell;
 
+use abduck::model::time::to_microseconds;
 use abduck::{Engine, ErrorKind, Result};
+use jiff::Timestamp;
 
 use crate::args::{Arguments, Command, Global};
 use crate::interrupt::stop_on_control_c;
@@ -32,6 +34,12 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Completions { shell } => shell::completions(shell, output),
         Command::Demo { directory } => demo::run(&global, directory, output),
     }
+}
+
+/// The present, to the microsecond that all stores keep. The only place that reads the clock for the engine.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    to_microseconds(now).unwrap_or(now)
 }
 
 /// Opens the lab, ready to be interrupted.

@@ -3,7 +3,6 @@
 use abduck::report::{self, Cell, Table};
 use abduck::results::{legacy, rows};
 use abduck::{Error, ExperimentResult, Result, ResultsRequest};
-use jiff::Timestamp;
 
 use crate::args::{Format, Global, ResultsArguments, Shape};
 use crate::output::{Answer, Output, json};
@@ -15,7 +14,7 @@ pub(crate) fn run(global: &Global, arguments: &ResultsArguments, output: &Output
         return Err(Error::invalid_field("shape", "invalid_input", "the legacy shape is JSON only")
             .hint("leave --output out, or leave --shape out"));
     }
-    let now = Timestamp::now();
+    let now = super::now();
     let request = ResultsRequest { as_of: arguments.as_of.unwrap_or(now), now, refresh: arguments.refresh };
     let result = super::open(global)?.results(&arguments.key, &request)?;
     if result.is_cached {

@@ -3,7 +3,6 @@
 use abduck::model::filter::Filter;
 use abduck::model::settings::{LabSettings, WeekStart as FirstDay, time_zone};
 use abduck::{Error, Result};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::args::{Global, SettingsArguments, SettingsCommand, WeekStart};
@@ -20,7 +19,7 @@ pub(crate) fn run(global: &Global, command: SettingsCommand, output: &Output) ->
 fn set(global: &Global, arguments: SettingsArguments, output: &Output) -> Result<()> {
     let mut engine = super::open(global)?;
     let settings = changed(engine.settings()?, arguments)?;
-    engine.set_settings(&settings, Timestamp::now(), global.by.as_deref())?;
+    engine.set_settings(&settings, super::now(), global.by.as_deref())?;
     output.answer(&shown(&settings)?)
 }
 

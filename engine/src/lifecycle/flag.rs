@@ -64,7 +64,8 @@ pub(super) fn free_key(existing: Option<&ExistingFlag>) -> Result<Option<i64>> {
     match existing {
         None => Ok(None),
         Some(existing) if !existing.flag.deleted => {
-            Err(Error::invalid_field("key", "unique", "There is already a feature flag with this key."))
+            Err(Error::invalid_field("key", "unique", "There is already a feature flag with this key.")
+                .hint("every experiment has a flag of its own: choose another key"))
         }
         Some(existing) if existing.has_experiment => {
             let message = "Feature flag with this key already exists and is used in an experiment. \

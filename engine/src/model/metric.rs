@@ -175,12 +175,14 @@ impl Metric {
         }
         refuse_unknown_keys(filters)?;
         refuse_unsupported(filters)?;
-        // a missing insight means trends; everything that is not trends is a funnel.
+        // a missing insight means trends. The reference takes everything else for a funnel; a slip of the pen is refused.
         match filters.get("insight") {
             None | Some(Value::Null) => trend(filters),
             Some(Value::String(insight)) if insight.eq_ignore_ascii_case("trends") => trend(filters),
-            Some(Value::String(_)) => funnel(filters),
-            Some(_) => Err(invalid("filters.insight", "the insight must be \"TRENDS\" or \"FUNNELS\"")),
+            Some(Value::String(insight)) if insight.eq_ignore_ascii_case("funnels") => funnel(filters),
+            Some(other) => {
+                Err(invalid("filters.insight", format!("the insight {other} is neither \"TRENDS\" nor \"FUNNELS\"")))
+            }
         }
     }
 }
@@ -455,6 +457,7 @@ mod tests {
             (json!({"events": [{"id": "a", "math": "median"}]}), "filters.events[0].math", "unsupported"),
             (json!({"events": [{"name": "a"}]}), "filters.events[0]", "invalid_input"),
             (json!({"events": [{"id": "a", "maths": 1}]}), "filters.events[0]", "invalid_input"),
+            (json!({"insight": "TREND", "events": [{"id": "a"}]}), "filters.insight", "invalid_input"),
             (json!({"events": [{"id": "a"}], "interval": "fortnight"}), "filters.interval", "invalid_input"),
         ] {
             let (got_field, got_code, message) = refusal(&filters);

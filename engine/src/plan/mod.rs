@@ -45,13 +45,17 @@ pub enum Semantics {
 /// Compiles the primary metric of an experiment, as of a moment.
 ///
 /// # Errors
-/// `NotReady` for a draft (B-6); `Invalid` when the metric or the lab's test-account filters are wrong or not supported.
+/// `NotReady` for a draft (B-6) and before the experiment begins; `Invalid` when the metric or the lab's test-account filters are wrong or not supported.
 pub fn compile(experiment: &Experiment, flag: &FeatureFlag, settings: &LabSettings, as_of: Timestamp) -> Result<Plan> {
     let metric = Metric::parse(&experiment.filters)?;
     let start = experiment.start_date.ok_or_else(|| {
         Error::not_ready("Experiment does not have a start date")
             .hint("launch it first: `abduck experiment launch KEY`")
     })?;
+    if as_of < start {
+        return Err(Error::not_ready(format!("the experiment begins on {start}, which is after {as_of}"))
+            .hint("ask for results once it has begun, or for a later moment"));
+    }
     let range = TimeRange::new(start, experiment.end_date, as_of);
     refuse_aggregation_by_distinct_id(settings)?;
     let (filter_test_accounts, measure) = match &metric {

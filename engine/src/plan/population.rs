@@ -40,8 +40,8 @@ pub struct TimeRange {
 
 impl TimeRange {
     pub(super) fn new(start: Timestamp, end: Option<Timestamp>, as_of: Timestamp) -> Self {
-        // Q-D4: without an end date, up to now.
-        let end = end.unwrap_or(as_of);
+        // Q-D4: without an end date, up to now; nor does anything look beyond the moment that was asked for.
+        let end = end.map_or(as_of, |end| end.min(as_of));
         Self {
             from_microseconds: floor_to_second(start),
             until_microseconds: floor_to_second(end) + MICROSECONDS_PER_SECOND,
@@ -98,6 +98,14 @@ mod tests {
             |text: &str| (range.from_microseconds..range.until_microseconds).contains(&at(text).as_microsecond());
         assert!(inside("2024-01-01T00:00:21.10Z") && inside("2024-01-02T00:00:00.9Z"));
         assert!(!inside("2024-01-01T00:00:20.999999Z") && !inside("2024-01-02T00:00:01Z"));
+    }
+
+    #[test]
+    fn an_ended_experiment_is_cut_at_the_moment_asked_for() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let range =
+            TimeRange::new(at("2024-01-01T00:00:00Z"), Some(at("2024-02-01T00:00:00Z")), at("2024-01-03T00:00:00Z"));
+        assert_eq!(range.until_microseconds, at("2024-01-03T00:00:01Z").as_microsecond());
     }
 
     #[test]

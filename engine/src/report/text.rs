@@ -6,7 +6,7 @@ use crate::report::number;
 use crate::report::plot::intervals;
 use crate::report::table::{Cell, Table};
 use crate::results::{ExperimentResult, MetricResult, VariantRow, rows};
-use crate::stats::{Estimates, MissingData, Outcome, Rung, SignificanceCode};
+use crate::stats::{Estimates, MissingData, Outcome, Rule, Rung, SignificanceCode};
 
 /// The width of the plot, in characters.
 const PLOT_WIDTH: usize = 48;
@@ -92,13 +92,7 @@ fn judged(estimates: &Estimates) -> String {
     let Some((best, chance)) = best else { return "Undecided: no variant was judged.".into() };
     let chance = number::probability(*chance);
     match significance.code {
-        SignificanceCode::Significant => {
-            let lift = estimates
-                .relative_lift
-                .get(best)
-                .map(|lift| format!(", {} against control", number::signed_percent(*lift)));
-            format!("Significant: {best} is the best with a probability of {chance}{}.", lift.unwrap_or_default())
-        }
+        SignificanceCode::Significant => significant(estimates, best, &chance),
         SignificanceCode::NotEnoughExposure
         | SignificanceCode::LowWinProbability
         | SignificanceCode::HighLoss
@@ -113,15 +107,38 @@ fn judged(estimates: &Estimates) -> String {
     }
 }
 
+/// The compatible rules ask whether control or the test variants *together* win; a single one need not be sure (reference statistics, section 4).
+fn significant(estimates: &Estimates, best: &str, chance: &str) -> String {
+    let lift = estimates.relative_lift.get(best).map(|lift| number::signed_percent(*lift));
+    let against = lift.map(|lift| format!(", {lift} against control")).unwrap_or_default();
+    let win = estimates.significance.ladder.iter().find(|rung| rung.rule == Rule::WinProbability);
+    let together = win.and_then(|rung| rung.observed).filter(|_| {
+        let alone = estimates.probability.get(best).copied().unwrap_or(0.0);
+        win.is_some_and(|rung| alone < rung.threshold)
+    });
+    match together {
+        None => format!("Significant: {best} is the best with a probability of {chance}{against}."),
+        Some(together) => format!(
+            "Significant: some variant beats control with a probability of {}, but which is open; ahead is {best} with \
+             {chance}{against}.",
+            number::probability(together)
+        ),
+    }
+}
+
 /// What the first rung that failed demands, and what was seen instead.
 fn unmet(rung: &Rung) -> String {
-    let observed = rung.observed.map_or_else(|| "nothing".into(), |observed| number::significant_digits(observed, 3));
+    let shown = |observed: f64| match rung.rule {
+        Rule::TestExposure | Rule::ControlExposure => format!("{observed}"),
+        Rule::WinProbability | Rule::ExpectedLoss | Rule::PValue => number::significant_digits(observed, 3),
+    };
+    let observed = rung.observed.map_or_else(|| "nothing".into(), shown);
     format!(" Required: {}; observed: {observed}.", rung.description)
 }
 
 fn missing_text(missing: MissingData) -> &'static str {
     if missing.no_events {
-        "no event of the metric lies between the experiment's start and end"
+        "no event of the metric lies between the experiment's start and end, or none carries a variant of its flag"
     } else if missing.no_flag_info {
         "no event of the metric carries a variant of the flag"
     } else if missing.no_control_variant {

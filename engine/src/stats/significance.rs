@@ -147,7 +147,9 @@ impl Rule {
             Self::TestExposure => "every test arm has at least 100 exposed units",
             Self::ControlExposure => "control has at least 100 exposed units",
             Self::WinProbability => "control, or the test arms together, are best with a probability of at least 0.9",
-            Self::ExpectedLoss => "choosing the better-looking arm costs less than 0.01 of the metric on average",
+            Self::ExpectedLoss => {
+                "choosing the better of control and the best-looking test arm costs less than 0.01 of the metric on average"
+            }
             Self::PValue => "control and the test arm with the most events differ with a p-value below 0.05",
         }
     }

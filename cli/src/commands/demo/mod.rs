@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use abduck::report::{self, number};
 use abduck::{CreateExperiment, Engine, Error, ExperimentResult, IngestOptions, Result, ResultsRequest, Source};
-use jiff::Timestamp;
 use serde_json::json;
 
 use self::truth::{Comparison, Truth};
@@ -57,7 +56,7 @@ fn ingest(engine: &mut Engine, output: &Output) -> Result<()> {
 
 /// Creates each experiment of the sample, and asks how it stands.
 fn results(engine: &mut Engine, truth: &Truth, global: &Global) -> Result<Vec<ExperimentResult>> {
-    let now = Timestamp::now();
+    let now = super::now();
     let result = |definition: &serde_json::Value| {
         let request = CreateExperiment::from_json(definition.clone())?;
         let experiment = engine.create_experiment(request, now, global.by.as_deref())?;

@@ -114,7 +114,7 @@ impl ColumnMapping {
                 "invalid_input",
                 format!("an exposure event needs exactly one flag, but {} are mapped", self.flags.len()),
             )
-            .hint("ingest once per flag, or leave exposure_event out and use a custom exposure"));
+            .hint("name the flag whose variant a column holds (--flag KEY=COLUMN); with several flags, ingest once per flag"));
         }
         Ok(())
     }

@@ -239,6 +239,7 @@ impl Ingest<'_> {
         for (file, rows) in stage::count_by_file(connection, "duplicate")? {
             files[file as usize].duplicates = rows;
         }
+        report.exposures = stage::count_exposures(connection)?;
         report.duplicates = files.iter().map(|file| file.duplicates).sum();
         report.stored = report.read - report.rejected - report.duplicates;
         report.data_version = stage::data_version(connection)? + u64::from(report.stored > 0);

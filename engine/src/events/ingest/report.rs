@@ -19,6 +19,8 @@ pub struct IngestReport {
     pub new_persons: u64,
     /// How many times two persons became one.
     pub merges: u64,
+    /// Rows that say who was shown a variant (`$feature_flag_called`); rejected rows are not among them.
+    pub exposures: u64,
     /// The version of the data afterwards; unchanged if nothing was stored.
     pub data_version: u64,
     /// The same counts by file, in the order they were read.

@@ -73,7 +73,10 @@ pub(in crate::events) fn utf8(path: &Path) -> Result<&str> {
 /// What the database says about a file it can't read is about the file, not about our query.
 pub(in crate::events) fn unreadable(error: Error, origin: &str) -> Error {
     match error.kind() {
-        ErrorKind::Query { message, .. } => Error::schema(format!("{origin}: {message}")),
+        ErrorKind::Query { message, .. } => {
+            let said = message.lines().next().unwrap_or_default();
+            Error::schema(format!("{origin}: {said}")).hint("check that the file is whole and is what its name says")
+        }
         _ => error,
     }
 }
@@ -225,4 +228,10 @@ pub(in crate::events) fn bump_version(connection: &Connection) -> Result<u64> {
 
 pub(super) fn data_version(connection: &Connection) -> Result<u64> {
     database::row(connection, &text("SELECT data_version FROM meta"), |row| row.get(0))
+}
+
+/// The rows to be stored that say who was shown a variant.
+pub(super) fn count_exposures(connection: &Connection) -> Result<u64> {
+    let sql = text("SELECT count(*) FROM checked WHERE reason IS NULL AND event = '$feature_flag_called'");
+    database::row(connection, &sql, |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
 }
