@@ -284,7 +284,7 @@ impl Engine {
         let definition = self.definition(key)?;
         let plan = definition.plan(request.as_of)?;
         let (reader, state) = self.reader(&format!("results of {key}"))?;
-        let fingerprint = plan.fingerprint(visible(&state));
+        let fingerprint = plan.fingerprint(&visible(&state));
         let kept = if request.refresh { None } else { self.kept(&fingerprint)? };
         let is_cached = kept.is_some();
         let (computed, computed_at) = match kept {
@@ -294,12 +294,14 @@ impl Engine {
         let provenance = Provenance {
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
             data_version: state.data_version,
+            data_digest: state.data_digest,
             fingerprint,
             as_of: request.as_of,
         };
         let result = definition.result(&plan, &computed, provenance, computed_at, is_cached)?;
-        if !is_cached {
-            self.keep(&result, &computed)?;
+        // A result is worth more than keeping it.
+        if !is_cached && let Err(error) = self.keep(&result, &computed) {
+            tracing::warn!(%error, "the result could not be kept");
         }
         Ok(result)
     }
@@ -408,6 +410,7 @@ fn summary(experiment: &Experiment) -> ExperimentSummary {
 fn visible(state: &DataState) -> Visible {
     Visible {
         data_version: state.data_version,
+        data_digest: state.data_digest.clone(),
         last_event_microseconds: state.last_event.map(Timestamp::as_microsecond),
     }
 }

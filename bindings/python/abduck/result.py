@@ -62,8 +62,10 @@ class Provenance:
     """The version of the engine."""
     data_version: int
     """The version of the event data."""
+    data_digest: str
+    """A hash of all changes of the event data: it tells stores with equal versions apart."""
     fingerprint: str
-    """The hash of the plan and the data version."""
+    """The hash of the plan and the data."""
     as_of: datetime
     """The moment the result holds for."""
 

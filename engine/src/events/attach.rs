@@ -144,7 +144,7 @@ pub fn detach(store: &EventStore, pattern: &str, wait: Duration, interrupt: &Int
             return Err(Error::not_found("attached pattern", &pattern));
         }
         replace_view(connection)?;
-        stage::bump_version(connection)
+        stage::bump_version(connection, &format!("detach {pattern}"))
     })
 }
 
@@ -156,7 +156,7 @@ fn change<T>(writer: &Writer, interrupt: &Interrupt, work: impl FnOnce(&Connecti
         work(connection)
     })?;
     database::run(connection, "COMMIT")?;
-    database::run(connection, "CHECKPOINT")?;
+    database::checkpoint(connection);
     Ok(done)
 }
 
@@ -185,7 +185,7 @@ fn add(connection: &Connection, pattern: &str, mapping: &ColumnMapping) -> Resul
     let IdentityChange { new_persons, merges } = identity::enter(connection)?;
     record(connection, pattern, mapping, &files)?;
     replace_view(connection)?;
-    let data_version = stage::bump_version(connection)?;
+    let data_version = stage::bump_version(connection, &stage::digest(connection)?)?;
     stage::drop_stage(connection)?;
     let (files, events) = (files.len() as u64, read - rejected);
     Ok(AttachReport { pattern: pattern.to_owned(), files, events, rejected, new_persons, merges, data_version })
@@ -198,7 +198,7 @@ fn refuse_repetition(connection: &Connection, pattern: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::schema(format!("{pattern}: {repeated} events are in the store already, or twice in these files"))
-        .hint("ingest the files instead: that keeps each event once"))
+        .hint("ingest the files instead (and detach them, if they are attached): that keeps each event once"))
 }
 
 /// The query over the files that also serves an ingest.

@@ -116,6 +116,14 @@ pub(super) fn bound(sql: &Sql) -> impl Iterator<Item = Bound> {
     })
 }
 
+/// Moves what was committed into the file itself, where readers find it sooner. What was committed is safe without, so
+/// a failure does not matter.
+pub(super) fn checkpoint(connection: &Connection) {
+    if let Err(error) = run(connection, "CHECKPOINT") {
+        tracing::warn!(%error, "the event store could not be tidied");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::check_version;

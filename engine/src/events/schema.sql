@@ -1,9 +1,11 @@
--- The event store. One row in `meta`; `data_version` rises in the same transaction as any change of the data.
+-- The event store. One row in `meta`. In the same transaction as any change of the data `data_version` rises, and
+-- `data_digest` becomes a hash of itself and of what changed: stores with equal digests went through equal changes.
 CREATE TABLE meta (
     format_version UINTEGER NOT NULL,
-    data_version UBIGINT NOT NULL
+    data_version UBIGINT NOT NULL,
+    data_digest VARCHAR NOT NULL
 );
-INSERT INTO meta VALUES (1, 0);
+INSERT INTO meta VALUES (1, 0, '');
 
 -- The dictionaries: an event carries two small integers, its name and its distinct id.
 CREATE TABLE event_name (id UINTEGER NOT NULL, name VARCHAR NOT NULL);

@@ -8,11 +8,13 @@ use super::store::Reader;
 use crate::error::{Error, Result};
 use crate::sql::Sql;
 
-/// What the store holds. Results computed from equal `data_version`s of one store are equal.
+/// What the store holds. Results computed from equal `data_version`s and `data_digest`s are equal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataState {
     /// Rises with every change of the data; 0 for an empty new store.
     pub data_version: u64,
+    /// A hash of all changes of the data so far; it tells stores with equal versions apart.
+    pub data_digest: String,
     /// Number of events, stored and attached.
     pub event_count: u64,
     /// Number of persons.
@@ -36,23 +38,26 @@ impl Reader {
     /// `Query` if the store cannot be read.
     pub fn state(&self) -> Result<DataState> {
         let sql = text(
-            "SELECT (SELECT data_version FROM meta), sum(n)::UBIGINT, epoch_us(min(first)), epoch_us(max(last)), \
+            "SELECT (SELECT data_version FROM meta), (SELECT data_digest FROM meta), sum(n)::UBIGINT, epoch_us(min(first)), epoch_us(max(last)), \
              (SELECT count(DISTINCT person_id) FROM distinct_id) \
              FROM (SELECT count(*) AS n, min(timestamp) AS first, max(timestamp) AS last FROM event \
              UNION ALL SELECT event_count, first_event, last_event FROM attached)",
         );
-        let (data_version, event_count, first, last, persons) = database::row(&self.connection, &sql, |row| {
-            Ok((
-                row.get::<_, u64>(0)?,
-                row.get::<_, u64>(1)?,
-                row.get::<_, Option<i64>>(2)?,
-                row.get::<_, Option<i64>>(3)?,
-                row.get::<_, i64>(4)?,
-            ))
-        })?;
+        let (data_version, data_digest, event_count, first, last, persons) =
+            database::row(&self.connection, &sql, |row| {
+                Ok((
+                    row.get::<_, u64>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get::<_, u64>(2)?,
+                    row.get::<_, Option<i64>>(3)?,
+                    row.get::<_, Option<i64>>(4)?,
+                    row.get::<_, i64>(5)?,
+                ))
+            })?;
         let attachments = attach::recorded(&self.connection)?;
         Ok(DataState {
             data_version,
+            data_digest,
             event_count,
             person_count: persons.unsigned_abs(),
             first_event: first.map(instant).transpose()?,

@@ -50,15 +50,14 @@ fn pass(
     let mut chain = vec![entry];
     for (step, candidates) in occurrences.iter().enumerate().skip(1) {
         let now = events[chain[step - 1]].timestamp;
-        let begin = candidates.partition_point(|index| events[*index].timestamp < now);
-        let fits = |index: &&usize| {
-            let event = events[**index];
-            let shares_instant = chain.iter().enumerate().any(|(earlier, before)| {
-                never_with[step] >> earlier & 1 != 0 && events[*before].timestamp == event.timestamp
-            });
-            !shares_instant && !chain.contains(index)
-        };
-        let next = *candidates[begin..].iter().find(fits)?;
+        // A step that may not share this instant begins after all events of it.
+        let excluded = chain
+            .iter()
+            .enumerate()
+            .any(|(earlier, before)| never_with[step] >> earlier & 1 != 0 && events[*before].timestamp == now);
+        let before = |index: &usize| events[*index].timestamp < now || (excluded && events[*index].timestamp == now);
+        let begin = candidates.partition_point(before);
+        let next = *candidates[begin..].iter().find(|index| !chain.contains(index))?;
         if events[next].timestamp > last {
             return None;
         }

@@ -37,7 +37,7 @@ pub struct Funnel<'a, D> {
 impl<'a, D: Fn(i64) -> i64> Funnel<'a, D> {
     /// A funnel with one entry in `never_with` per step: a bit for each earlier step it may not share an instant with.
     ///
-    /// `deadline` gives the last instant allowed for an entry; a later entry must not have an earlier deadline.
+    /// `deadline` gives the last instant allowed for an entry.
     #[must_use]
     pub fn new(never_with: &'a [u32], deadline: D) -> Self {
         debug_assert!((1..=STEPS_MAX).contains(&never_with.len()));

@@ -136,10 +136,11 @@ fn parse_group(object: &Map<String, Value>, field: &str) -> Result<Filter> {
 
 fn parse_property(object: &Map<String, Value>, field: &str) -> Result<Filter> {
     refuse_unknown_keys(object, &["key", "value", "operator", "type", "group_type_index", "label"], field)?;
-    match object.get("type").and_then(Value::as_str).unwrap_or("event") {
-        "event" | "feature" => {}
-        other => {
-            return Err(invalid(field, format!("property filters of type '{other}' are not supported yet"))
+    match object.get("type").filter(|kind| !kind.is_null()) {
+        None => {}
+        Some(Value::String(kind)) if kind == "event" || kind == "feature" => {}
+        Some(other) => {
+            return Err(invalid(field, format!("property filters of type {other} are not supported yet"))
                 .hint("supported types: event, feature"));
         }
     }

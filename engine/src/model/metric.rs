@@ -92,12 +92,12 @@ pub const STEPS_MAX: usize = 32;
 /// The default window of a funnel, 14 days (Q-F4).
 const DEFAULT_WINDOW: ConversionWindow = ConversionWindow { length: 14, unit: WindowUnit::Day };
 
-/// The longest window accepted: about a century, so that times stay within their range.
-const LONGEST_WINDOW: u32 = 36_500;
+/// The longest window accepted, in days: about a century.
+const WINDOW_DAYS_MAX: u32 = 36_500;
 
-/// Keys of a metric that change nothing here: they only affect how the reference draws it (Q-F14), or the experiment
-/// replaces them (Q-T1, Q-F1, Q-P21).
-const IGNORED_KEYS: [&str; 21] = [
+/// Keys of a metric that change nothing here: they affect how the reference draws it (Q-F14), the experiment replaces them
+/// (Q-T1, Q-F1, Q-P21), or they belong to insights that are no experiments.
+const IGNORED_KEYS: [&str; 19] = [
     "breakdown",
     "breakdown_attribution_value",
     "breakdown_type",
@@ -115,10 +115,8 @@ const IGNORED_KEYS: [&str; 21] = [
     "layout",
     "new_entity",
     "properties",
-    "sampling_factor",
     "show_legend",
     "shown_as",
-    "smoothing_intervals",
 ];
 
 /// Keys of a metric that are read.
@@ -205,7 +203,11 @@ impl Entity {
 }
 
 fn trend(filters: &Map<String, Value>) -> Result<Metric> {
-    let entity = entities(filters)?.swap_remove(0);
+    let mut entities = entities(filters)?;
+    if entities.len() > 1 {
+        return Err(unsupported("filters.events", "a trend of several events", "one event"));
+    }
+    let entity = entities.swap_remove(0);
     let interval = match filters.get("interval").filter(|interval| !interval.is_null()).map(Value::as_str) {
         None | Some(Some("day")) => Interval::Day,
         Some(Some("hour")) => Interval::Hour,
@@ -239,7 +241,7 @@ fn entities(filters: &Map<String, Value>) -> Result<Vec<Entity>> {
         let field = format!("filters.events[{index}]");
         let Value::Object(event) = event else { return Err(invalid(&field, "an event of a metric must be an object")) };
         let order = match event.get("order") {
-            None | Some(Value::Null) => 0,
+            None | Some(Value::Null) => i64::try_from(index).unwrap_or(i64::MAX),
             Some(order) => order.as_i64().ok_or_else(|| invalid(&field, "the order must be a whole number"))?,
         };
         ordered.push((order, entity(event, &field)?));
@@ -256,10 +258,16 @@ fn entity(event: &Map<String, Value>, field: &str) -> Result<Entity> {
         return Err(invalid(field, format!("unknown key '{key}' in an event of the metric"))
             .hint(known_keys(key, &ENTITY_KEYS)));
     }
-    match event.get("math").and_then(Value::as_str) {
-        None | Some("total") => {}
+    match event.get("type").filter(|kind| !kind.is_null()) {
+        None => {}
+        Some(Value::String(kind)) if kind == "events" => {}
+        Some(other) => return Err(unsupported(&format!("{field}.type"), format!("the type {other}"), "events")),
+    }
+    match event.get("math").filter(|math| !math.is_null()) {
+        None => {}
+        Some(Value::String(math)) if math == "total" => {}
         Some(other) => {
-            return Err(unsupported(&format!("{field}.math"), format!("the math '{other}'"), "total"));
+            return Err(unsupported(&format!("{field}.math"), format!("the math {other}"), "total"));
         }
     }
     let name = match event.get("id") {
@@ -269,30 +277,42 @@ fn entity(event: &Map<String, Value>, field: &str) -> Result<Entity> {
         Some(other) => return Err(invalid(field, format!("the id must be an event's name or null, not {other}"))),
     };
     let filter = Filter::parse(event.get("properties").unwrap_or(&Value::Null), &format!("{field}.properties"))?;
-    let custom_name = event.get("custom_name").and_then(Value::as_str).map(ToOwned::to_owned);
+    let custom_name = match event.get("custom_name") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) => Some(name.clone()),
+        Some(other) => return Err(invalid(field, format!("the custom_name must be a text, not {other}"))),
+    };
     Ok(Entity { event: name, filter, custom_name })
 }
 
 fn window(filters: &Map<String, Value>) -> Result<ConversionWindow> {
     // Q-F4: `funnel_window_days` wins.
-    if let Some(length) = window_length(filters, "funnel_window_days")? {
+    if let Some(length) = window_length(filters, "funnel_window_days", WINDOW_DAYS_MAX)? {
         return Ok(ConversionWindow { length, unit: WindowUnit::Day });
     }
-    let Some(length) = window_length(filters, "funnel_window_interval")? else { return Ok(DEFAULT_WINDOW) };
     let field = "filters.funnel_window_interval_unit";
-    let unit = match filters.get("funnel_window_interval_unit").map(|unit| unit.as_str().unwrap_or_default()) {
-        Some("second") => WindowUnit::Second,
-        Some("minute") => WindowUnit::Minute,
-        Some("hour") => WindowUnit::Hour,
-        None | Some("day") => WindowUnit::Day,
-        Some("week") => WindowUnit::Week,
-        Some("month") => WindowUnit::Month,
-        Some(_) => return Err(invalid(field, "the unit must be second, minute, hour, day, week or month")),
+    let (unit, length_max) = match filters.get("funnel_window_interval_unit").filter(|unit| !unit.is_null()) {
+        None => (WindowUnit::Day, WINDOW_DAYS_MAX),
+        Some(unit) => match unit.as_str() {
+            Some("second") => (WindowUnit::Second, WINDOW_DAYS_MAX * 86_400),
+            Some("minute") => (WindowUnit::Minute, WINDOW_DAYS_MAX * 1_440),
+            Some("hour") => (WindowUnit::Hour, WINDOW_DAYS_MAX * 24),
+            Some("day") => (WindowUnit::Day, WINDOW_DAYS_MAX),
+            Some("week") => (WindowUnit::Week, WINDOW_DAYS_MAX / 7),
+            Some("month") => (WindowUnit::Month, WINDOW_DAYS_MAX / 31),
+            _ => return Err(invalid(field, "the unit must be second, minute, hour, day, week or month")),
+        },
     };
-    Ok(ConversionWindow { length, unit })
+    match window_length(filters, "funnel_window_interval", length_max)? {
+        Some(length) => Ok(ConversionWindow { length, unit }),
+        None if unit != WindowUnit::Day => {
+            Err(invalid(field, "a unit needs a funnel_window_interval").hint("give the length of the window, too"))
+        }
+        None => Ok(DEFAULT_WINDOW),
+    }
 }
 
-fn window_length(filters: &Map<String, Value>, key: &str) -> Result<Option<u32>> {
+fn window_length(filters: &Map<String, Value>, key: &str, length_max: u32) -> Result<Option<u32>> {
     let value = match filters.get(key) {
         None | Some(Value::Null) => return Ok(None),
         // Clients send the number as text, too.
@@ -300,11 +320,11 @@ fn window_length(filters: &Map<String, Value>, key: &str) -> Result<Option<u32>>
         Some(value) => value.as_u64().and_then(|length| u32::try_from(length).ok()),
     };
     match value {
-        Some(length) if (1..=LONGEST_WINDOW).contains(&length) => Ok(Some(length)),
-        _ => Err(invalid(
-            &format!("filters.{key}"),
-            format!("the window must be a whole number from 1 to {LONGEST_WINDOW}"),
-        )),
+        Some(length) if (1..=length_max).contains(&length) => Ok(Some(length)),
+        _ => {
+            let message = format!("the window must be a whole number from 1 to {length_max}");
+            Err(invalid(&format!("filters.{key}"), message))
+        }
     }
 }
 
@@ -328,7 +348,6 @@ fn refuse_unknown_keys(filters: &Map<String, Value>) -> Result<()> {
 
 /// Refuses settings that change the numbers and are not built yet, rather than ignoring them.
 fn refuse_unsupported(filters: &Map<String, Value>) -> Result<()> {
-    let text = |key: &str| filters.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     let given = |key: &str| match filters.get(key) {
         None | Some(Value::Null) => false,
         Some(Value::Array(items)) => !items.is_empty(),
@@ -352,8 +371,8 @@ fn refuse_unsupported(filters: &Map<String, Value>) -> Result<()> {
         ("breakdown_attribution_type", "first_touch"),
         ("funnel_aggregate_by_hogql", "person_id"),
     ] {
-        if let Some(value) = text(key).filter(|value| *value != supported) {
-            return Err(unsupported(&format!("filters.{key}"), format!("the setting '{value}'"), supported));
+        if given(key) && filters[key] != supported {
+            return Err(unsupported(&format!("filters.{key}"), format!("the setting {}", filters[key]), supported));
         }
     }
     Ok(())
@@ -458,6 +477,16 @@ mod tests {
             (json!({"events": [{"name": "a"}]}), "filters.events[0]", "invalid_input"),
             (json!({"events": [{"id": "a", "maths": 1}]}), "filters.events[0]", "invalid_input"),
             (json!({"insight": "TREND", "events": [{"id": "a"}]}), "filters.insight", "invalid_input"),
+            (with("sampling_factor", json!(0.1)), "filters", "invalid_input"),
+            (with("funnel_order_type", json!(["strict"])), "filters.funnel_order_type", "unsupported"),
+            (
+                with("funnel_window_interval_unit", json!("hour")),
+                "filters.funnel_window_interval_unit",
+                "invalid_input",
+            ),
+            (json!({"events": [{"id": "a"}, {"id": "b"}]}), "filters.events", "unsupported"),
+            (json!({"events": [{"id": "1", "type": "actions"}]}), "filters.events[0].type", "unsupported"),
+            (json!({"events": [{"id": "a", "math": 5}]}), "filters.events[0].math", "unsupported"),
             (json!({"events": [{"id": "a"}], "interval": "fortnight"}), "filters.interval", "invalid_input"),
         ] {
             let (got_field, got_code, message) = refusal(&filters);

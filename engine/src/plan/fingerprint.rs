@@ -6,10 +6,12 @@ use sha2::{Digest, Sha256};
 use crate::plan::Plan;
 
 /// What a plan can see of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Visible {
-    /// The version of the event data; it changes with every change of the data.
+    /// The version of the event data; it rises with every change of the data.
     pub data_version: u64,
+    /// A hash of all changes of the event data: it tells stores with equal versions apart.
+    pub data_digest: String,
     /// The time of the last event, in microseconds since 1970 UTC.
     pub last_event_microseconds: Option<i64>,
 }
@@ -20,7 +22,7 @@ impl Plan {
     /// An experiment without an end date ends "now", which moves with every call. The result does not, as long as no event
     /// comes into view, so the key holds the end only up to the last event.
     #[must_use]
-    pub fn fingerprint(&self, visible: Visible) -> String {
+    pub fn fingerprint(&self, visible: &Visible) -> String {
         let mut plan = self.clone();
         let range = &mut plan.population.range;
         let after_last_event = visible.last_event_microseconds.map_or(i64::MIN, |last| last.saturating_add(1));
@@ -28,6 +30,7 @@ impl Plan {
         let text = serde_json::json!({
             "engine": env!("CARGO_PKG_VERSION"),
             "data_version": visible.data_version,
+            "data_digest": visible.data_digest,
             "plan": plan,
         });
         hexadecimal(&Sha256::digest(text.to_string().as_bytes()))

@@ -112,8 +112,6 @@ impl Deadline {
 
     /// The rule as a function from entry to last allowed instant, both in microseconds since 1970 UTC.
     ///
-    /// A later entry never has an earlier deadline.
-    ///
     /// # Errors
     /// `Invalid` when the timezone is unknown.
     pub fn rule(&self) -> Result<impl Fn(i64) -> i64 + use<>> {

@@ -48,6 +48,7 @@ pub enum Semantics {
 /// `NotReady` for a draft (B-6) and before the experiment begins; `Invalid` when the metric or the lab's test-account filters are wrong or not supported.
 pub fn compile(experiment: &Experiment, flag: &FeatureFlag, settings: &LabSettings, as_of: Timestamp) -> Result<Plan> {
     let metric = Metric::parse(&experiment.filters)?;
+    refuse_other_statistics(experiment)?;
     let start = experiment.start_date.ok_or_else(|| {
         Error::not_ready("Experiment does not have a start date")
             .hint("launch it first: `abduck experiment launch KEY`")
@@ -68,6 +69,20 @@ pub fn compile(experiment: &Experiment, flag: &FeatureFlag, settings: &LabSettin
     };
     let population = Population::new(experiment, flag, settings, range, filter_test_accounts)?;
     Ok(Plan { semantics: Semantics::Compatible, population, measure })
+}
+
+/// Refuses statistics other than the compatible ones of version 1: only these are built.
+fn refuse_other_statistics(experiment: &Experiment) -> Result<()> {
+    let asked = experiment.stats_config.iter().filter(|(_, value)| !value.is_null());
+    match asked.into_iter().find(|(key, value)| *key != "version" || **value != 1) {
+        None => Ok(()),
+        Some((key, value)) => Err(Error::invalid_field(
+            format!("stats_config.{key}"),
+            "unsupported",
+            format!("the statistics setting {value} is not supported yet"),
+        )
+        .hint("supported: {\"version\": 1}, or no settings")),
+    }
 }
 
 /// Refuses to count distinct ids: only persons are built.

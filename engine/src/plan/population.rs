@@ -58,7 +58,8 @@ impl Population {
         filter_test_accounts: bool,
     ) -> Result<Self> {
         let mut variants: Vec<String> = flag.variants().iter().map(|variant| variant.key.clone()).collect();
-        variants.extend(experiment.holdout_id.map(|id| format!("holdout-{id}")));
+        let holdout = experiment.holdout_id.map(|id| format!("holdout-{id}"));
+        variants.extend(holdout.filter(|key| flag.variants().iter().all(|variant| variant.key != *key)));
         if !variants.iter().any(|key| key == BASELINE) {
             return Err(Error::not_ready(format!("the flag '{}' has no variant '{BASELINE}'", flag.key))
                 .hint("give the flag a variant with the key control"));

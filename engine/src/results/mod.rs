@@ -70,9 +70,11 @@ pub struct ExperimentSummary {
 pub struct Provenance {
     /// The version of the engine.
     pub engine_version: String,
-    /// The version of the event data; it changes with every change of the data.
+    /// The version of the event data; it rises with every change of the data.
     pub data_version: u64,
-    /// The hash of the plan and the data version, the key of the cache.
+    /// A hash of all changes of the event data: it tells stores with equal versions apart.
+    pub data_digest: String,
+    /// The hash of the plan and the data, the key of the cache.
     pub fingerprint: String,
     /// The moment the result holds for.
     pub as_of: Timestamp,

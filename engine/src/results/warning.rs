@@ -37,12 +37,11 @@ fn trend_warnings(cells: &[TrendCell]) -> Vec<Warning> {
 
 /// Q-X6: the compatible statistics count such a variant as one exposed person, which says nothing.
 fn no_exposure(variant: &str) -> Warning {
-    let consequence = if variant == BASELINE { "all variants count" } else { "it counts" };
+    let consequence =
+        if variant == BASELINE { "it counts as one, and all as equally exposed," } else { "it counts as one" };
     Warning {
         code: "no_exposure".into(),
-        message: format!(
-            "variant '{variant}' has events but no exposed person; {consequence} as one person in the statistics"
-        ),
+        message: format!("variant '{variant}' has events but no exposed person; {consequence} in the statistics"),
         next_step:
             "send a `$feature_flag_called` event with `$feature_flag` and `$feature_flag_response` whenever the \
                     flag is evaluated"

@@ -71,40 +71,61 @@ fn contains(sql: &mut Sql, key: &str, value: &str) {
     sql.text("), lower(").value(value).text("))");
 }
 
-/// An unanchored, case-sensitive search (Q-P6).
+/// An unanchored, case-sensitive search in RE2 syntax; an invalid pattern is found nowhere (Q-P6).
 fn found(sql: &mut Sql, key: &str, pattern: &str) {
-    if !is_pattern(pattern) {
-        sql.text("FALSE");
-        return;
-    }
-    sql.text("regexp_matches(");
-    property_text(sql, key);
-    sql.text(", ").value(pattern).text(")");
-}
-
-fn not_found(sql: &mut Sql, key: &str, patterns: &[String]) {
-    if patterns.iter().all(|pattern| is_pattern(pattern)) {
-        negated(sql, |sql| some_value(sql, patterns, |sql, pattern| found(sql, key, pattern)));
+    if is_common(pattern) {
+        sql.text("regexp_matches(");
+        property_text(sql, key);
+        sql.text(", ").value(pattern).text(")");
     } else {
-        sql.text("FALSE");
+        sql.text("TRY(regexp_matches(");
+        property_text(sql, key);
+        sql.text(", ");
+        late(sql, pattern);
+        sql.text("))");
     }
 }
 
-/// An invalid pattern matches nothing, also under `not_regex` (Q-P6). RE2, which the database runs, and this crate accept
-/// the same syntax but for rarities.
-fn is_pattern(pattern: &str) -> bool {
-    regex::Regex::new(pattern).is_ok()
+/// No pattern is found, or there is no value; false as soon as a pattern is invalid (Q-P6, Q-P7).
+fn not_found(sql: &mut Sql, key: &str, patterns: &[String]) {
+    sql.text("(");
+    for pattern in patterns.iter().filter(|pattern| !is_common(pattern)) {
+        sql.text("TRY(regexp_matches('', ");
+        late(sql, pattern);
+        sql.text(")) IS NOT NULL AND ");
+    }
+    negated(sql, |sql| some_value(sql, patterns, |sql, pattern| found(sql, key, pattern)));
+    sql.text(")");
+}
+
+/// A pattern that the database reads only when it comes to a row: one it reads before can refuse the whole query.
+fn late(sql: &mut Sql, pattern: &str) {
+    sql.text("CASE WHEN e.timestamp IS NULL THEN '' ELSE ").value(pattern).text(" END");
+}
+
+/// Whether a pattern is surely valid in RE2, which the database runs. The crate `regex` accepts nearly the same syntax;
+/// where the two may differ (repetition counts, groups with flags, class arithmetic, rare escapes) the database decides.
+fn is_common(pattern: &str) -> bool {
+    let differs = ["{", "(?", "&&", "~~", "--"].iter().any(|part| pattern.contains(part));
+    let mut escapes = pattern.split('\\').skip(1).filter_map(|rest| rest.chars().next());
+    let plain_escapes = escapes.all(|escape| "dDwWsSbB.+*?()[]|^$/-".contains(escape));
+    !differs && plain_escapes && !pattern.contains("\\\\") && regex::Regex::new(pattern).is_ok()
 }
 
 /// Numeric on both sides, spaces removed; what is not a number compares as false (Q-P8).
 fn compares(sql: &mut Sql, key: &str, operator: &'static str, value: &str) {
-    sql.text("TRY_CAST(replace(");
-    property_text(sql, key);
-    sql.text(", ' ', '') AS DOUBLE)")
-        .text(operator)
-        .text("TRY_CAST(replace(")
-        .value(value)
-        .text(", ' ', '') AS DOUBLE)");
+    number(sql, |sql| property_text(sql, key));
+    sql.text(operator);
+    number(sql, |sql| {
+        sql.value(value);
+    });
+}
+
+/// A text as a finite number, or null. The database alone would also take `nan`, `inf` and `1_000` for numbers.
+fn number(sql: &mut Sql, write: impl Fn(&mut Sql)) {
+    sql.text("TRY_CAST(regexp_extract(replace(");
+    write(sql);
+    sql.text(", ' ', ''), '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') AS DOUBLE)");
 }
 
 /// The text of a property: texts without quotes, lists and objects as JSON (Q-P1).

@@ -28,7 +28,7 @@ pub struct Estimates {
     pub probability: IndexMap<String, f64>,
     /// The central 95 % interval of each variant's rate; empty when it could not be computed.
     pub credible_intervals: IndexMap<String, [f64; 2]>,
-    /// Each variant's observed rate: events per exposed person, or the share of persons that converted.
+    /// Each variant's observed rate: events per exposed person, where there are any, or the share that converted.
     pub rate: IndexMap<String, f64>,
     /// How much larger a variant's observed rate is than the baseline's, as a share of the baseline's; only where the
     /// baseline's is not zero.
@@ -65,8 +65,8 @@ pub fn judge(measured: &Measured) -> Result<Outcome> {
 
 /// The trend arms as the statistics see them, baseline first, then by events and key (Q-T9, R-6).
 ///
-/// A variant without exposed persons counts as one, and so do all when the baseline has none (Q-X6); the result reports the
-/// true numbers.
+/// A variant without exposed persons counts as one; when the baseline has none, all count as equally exposed in comparisons
+/// (Q-X6 as statistics section 3 has it). The result reports the true numbers.
 #[must_use]
 pub fn trend_arms(cells: &[TrendCell]) -> Vec<TrendArm> {
     let baseline_exposed = cells.iter().find(|cell| cell.variant == BASELINE).map_or(0, |cell| cell.exposed_persons);
@@ -103,8 +103,10 @@ fn judge_trend(cells: &[TrendCell]) -> Result<Outcome> {
     if let Some(missing) = missing_data(arms.iter().map(|arm| arm.key.as_str()), arms.is_empty()) {
         return Ok(Outcome::Undecided(missing));
     }
-    let rate = |arm: &TrendArm| arm.count / arm.absolute_exposure;
-    let rates = arms.iter().map(|arm| (arm.key.clone(), rate(arm))).collect();
+    // The fallback of Q-X6 is for the statistics only: a rate per exposed person needs exposed persons.
+    let exposed = |arm: &&TrendArm| cells.iter().any(|cell| cell.variant == arm.key && cell.exposed_persons > 0);
+    let rate = |arm: &TrendArm| (arm.key.clone(), arm.count / arm.absolute_exposure);
+    let rates = arms.iter().filter(exposed).map(rate).collect();
     let judgement = legacy_trend::judge(arms.first(), &arms[1..])?;
     Ok(Outcome::Estimated(Box::new(estimates(judgement, rates))))
 }

@@ -780,6 +780,14 @@ fn ids_of_nobody_join_nothing() {
     let text = [line("ann", "null"), line("bob", "null"), line("Anonymous", "ann"), line("cat", "cat")].join("\n");
     let report = lab.ingest(&[&lab.write("a.ndjson", text)], &plain()).unwrap();
     assert_eq!((report.stored, report.new_persons, report.merges), (4, 4, 0));
+
+    // Neither does another system's "person" of nobody, nor a distinct id of nobody that it says is somebody.
+    let rows = "event,user_id,person_id,ts\n\
+                e,dan,null,2025-01-01\ne,eve,0,2025-01-01\ne,fay,NULL,2025-01-01\n\
+                e,guest,p1,2025-01-01\ne,gus,p1,2025-01-01\ne,guest,p2,2025-01-02\ne,hal,p2,2025-01-01\n";
+    let other = Lab::new();
+    let report = other.ingest(&[&other.write("a.csv", rows)], &plain()).unwrap();
+    assert_eq!((report.stored, report.new_persons, report.merges), (7, 6, 0));
 }
 
 #[test]

@@ -217,3 +217,80 @@ fn variants_cannot_break_out_of_the_query() {
     assert_eq!(rows(&result)[0].count, 1);
     assert_eq!(story.lab.data_state().unwrap().event_count, 1);
 }
+
+/// How many of these values of the property `v` a filter lets through.
+fn passing(values: &[Value], filter: &Value) -> u64 {
+    let lines: Vec<_> = values
+        .iter()
+        .enumerate()
+        .map(|(index, value)| {
+            let properties = json!({"$feature/checkout": "control", "v": value});
+            event(&format!("p{index}"), "buy", "2024-01-05T00:00:00Z", &properties)
+        })
+        .collect();
+    let filters = json!({"events": [{"id": "buy", "properties": [filter]}]});
+    let result = Story::new(&lines, &filters, None).results();
+    rows(&result).first().map_or(0, |row| row.count)
+}
+
+#[test]
+fn patterns_are_re2_and_an_invalid_one_matches_nothing() {
+    // Q-P6, Q-P7: `{id}` is literal in RE2, whatever other engines think.
+    let paths = [json!("/users/{id}"), json!("/users/7"), json!(null)];
+    let filter = |operator: &str, value: &str| json!({"key": "v", "operator": operator, "value": value});
+    assert_eq!(passing(&paths, &filter("regex", "^/users/{id}$")), 1);
+    assert_eq!(passing(&paths, &filter("not_regex", "^/users/{id}$")), 2);
+    assert_eq!(passing(&paths, &filter("regex", "^/users/[0-9]{1,3}$")), 1);
+    assert_eq!(passing(&paths, &filter("regex", r"\d$")), 1);
+    for invalid in ["([", "a{1001}", "(?x)a", r"\u0041"] {
+        assert_eq!(passing(&paths, &filter("regex", invalid)), 0, "{invalid}");
+        assert_eq!(passing(&paths, &filter("not_regex", invalid)), 0, "{invalid}");
+    }
+}
+
+#[test]
+fn only_numbers_compare_as_numbers() {
+    // Q-P8
+    let values =
+        [json!(6), json!("7"), json!(" 8 "), json!("NaN"), json!("inf"), json!("1_000"), json!("x"), json!(null)];
+    let filter = |operator: &str| json!({"key": "v", "operator": operator, "value": "5"});
+    assert_eq!((passing(&values, &filter("gt")), passing(&values, &filter("lt"))), (3, 0));
+}
+
+#[test]
+fn statistics_of_another_version_are_refused_by_name() {
+    let mut story = Story::new(&two_variants(), &funnel(), None);
+    let other = json!({
+        "name": "Other", "feature_flag_key": "other", "start_date": "2024-01-01", "filters": funnel(),
+        "stats_config": {"version": 2},
+    });
+    story.lab.create_experiment(CreateExperiment::from_json(other).unwrap(), at(NOW), None).unwrap();
+    let error = story.lab.results("other", &request()).unwrap_err();
+    assert_eq!(error.code(), "unsupported");
+}
+
+#[test]
+fn a_replaced_event_store_does_not_bring_back_old_results() {
+    // B-9: both stores are at version 1, but went through other changes.
+    let mut story = Story::new(&two_variants(), &funnel(), Some("2024-01-10T00:00:00Z"));
+    let first = story.results();
+    let lab = story.directory.path().join("lab");
+    fs::remove_file(lab.join("events.duckdb")).unwrap();
+    assert!(matches!(Engine::open(&lab).unwrap_err().kind(), ErrorKind::NotFound { .. }));
+    abduck::events::EventStore::create(&lab).unwrap();
+    story.add("other.ndjson", &shoppers("control", 200, 10));
+    let second = story.results();
+    assert_eq!(second.provenance.data_version, first.provenance.data_version);
+    assert!(!second.is_cached && second.result != first.result);
+}
+
+#[test]
+fn results_hold_for_the_moment_asked_for() {
+    let mut story = Story::new(&two_variants(), &funnel(), Some("2024-01-10T00:00:00Z"));
+    let early = ResultsRequest { as_of: at("2024-01-05T10:30:00Z"), ..request() };
+    let result = story.lab.results("checkout", &early).unwrap();
+    assert!(rows(&result).iter().all(|row| row.count == 0 && row.units == 1_000), "nobody had bought by then");
+    let before = ResultsRequest { as_of: at("2023-12-31T00:00:00Z"), ..request() };
+    let error = story.lab.results("checkout", &before).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::NotReady { .. }));
+}

@@ -24,20 +24,23 @@ SELECT
     -- make strangers one person.
     CASE WHEN reason IS NULL AND event IN ('$identify', '$create_alias', '$merge_dangerously') THEN (
         CASE
-            WHEN lower(trim(distinct_id)) IN ('anonymous', 'guest', 'distinctid', 'distinct_id', 'id', 'not_authenticated',
-                'email', 'undefined', 'true', 'false', 'null', 'none', 'nan', '0', '[object object]', '') THEN NULL
-            WHEN lower(trim(other)) IN ('anonymous', 'guest', 'distinctid', 'distinct_id', 'id', 'not_authenticated',
-                'email', 'undefined', 'true', 'false', 'null', 'none', 'nan', '0', '[object object]', '') THEN NULL
+            WHEN list_contains(nobody, lower(trim(distinct_id))) THEN NULL
+            WHEN list_contains(nobody, lower(trim(other))) THEN NULL
             WHEN other = distinct_id THEN NULL
             ELSE other
         END) END AS other_id,
-    person_id,
+    CASE
+        WHEN list_contains(nobody, lower(trim(distinct_id))) OR list_contains(nobody, lower(trim(person_id))) THEN NULL
+        ELSE person_id
+    END AS person_id,
     instant AS timestamp,
     merged AS properties,
     group_0, group_1, group_2, group_3, group_4
 FROM (
     SELECT
         *,
+        ['anonymous', 'guest', 'distinctid', 'distinct_id', 'id', 'not_authenticated', 'email', 'undefined', 'true', 'false',
+            'null', 'none', 'nan', '0', '[object object]', '', '00000000-0000-0000-0000-000000000000'] AS nobody,
         CASE event
             WHEN '$identify' THEN merged ->> '$."$anon_distinct_id"'
             WHEN '$create_alias' THEN merged ->> '$.alias'

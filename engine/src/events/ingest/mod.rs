@@ -103,8 +103,7 @@ pub fn ingest(
     interrupt.check()?;
     if report.stored > 0 {
         database::run(connection, "COMMIT")?;
-        // So that readers find everything in the file itself.
-        database::run(connection, "CHECKPOINT")?;
+        database::checkpoint(connection);
     }
     report.rejects_file = rejects.map(RejectsFile::publish).transpose()?;
     tracing::info!(stored = report.stored, rejected = report.rejected, duplicates = report.duplicates, "ingested");
@@ -282,7 +281,7 @@ impl Ingest<'_> {
         if stored != report.stored {
             return Err(Error::bug(format!("{stored} events were stored where {} were expected", report.stored)));
         }
-        stage::bump_version(self.connection)?;
+        stage::bump_version(self.connection, &stage::digest(self.connection)?)?;
         Ok(())
     }
 }

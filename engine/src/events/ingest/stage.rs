@@ -221,9 +221,20 @@ pub(super) fn store(connection: &Connection) -> Result<u64> {
 }
 
 /// Says that the data are no longer what they were; returns their new version.
-pub(in crate::events) fn bump_version(connection: &Connection) -> Result<u64> {
-    database::run(connection, "UPDATE meta SET data_version = data_version + 1")?;
+pub(in crate::events) fn bump_version(connection: &Connection, changed: &str) -> Result<u64> {
+    let mut sql = text("UPDATE meta SET data_version = data_version + 1, data_digest = md5(concat(data_digest, ");
+    sql.value(changed).text("))");
+    database::execute(connection, &sql)?;
     data_version(connection)
+}
+
+/// A hash of the rows in `checked` that does not depend on their order.
+pub(in crate::events) fn digest(connection: &Connection) -> Result<String> {
+    let sql = text(
+        "SELECT concat_ws(' ', count(*), bit_xor(hash(uuid, event, distinct_id, other_id, person_id, timestamp, \
+         properties))) FROM checked",
+    );
+    database::row(connection, &sql, |row| row.get(0))
 }
 
 pub(super) fn data_version(connection: &Connection) -> Result<u64> {
