@@ -74,7 +74,7 @@ test-rust: ## Run the Rust tests
 	else cargo test $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --lib --bins --tests; fi
 
 test-doc: ## Run the examples in the Rust documentation
-	$(WITH_LIBRARY) cargo test $(CARGO_FLAGS) -p abduck $(CORE_FEATURES) --doc
+	$(WITH_LIBRARY) cargo test $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --doc
 
 doc: ## Build the Rust documentation, warnings denied
 	$(WITH_LIBRARY) RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --no-deps
@@ -84,7 +84,7 @@ test-datasets: ## Test the data generator
 
 conformance: ## Run the conformance vectors of any folder: make conformance VECTORS=DIR
 	$(WITH_LIBRARY) ABDUCK_VECTORS="$(abspath $(or $(VECTORS),engine/tests/vectors))" \
-		cargo test $(CARGO_FLAGS) -p abduck $(CORE_FEATURES) --test it -- --nocapture conformance
+		cargo test --quiet $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --test it -- --nocapture conformance::
 
 $(VENV)/ready: bindings/requirements-test.txt
 	$(PYTHON) -m venv --clear $(VENV)
