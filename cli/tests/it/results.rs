@@ -96,7 +96,7 @@ fn a_plan_is_explained_and_run() {
     assert_transcript!(lab.abduck("explain checkout --run"));
     let run: Value = serde_json::from_str(&lab.succeeds("explain checkout --run -o json")).unwrap();
     assert_eq!(run["stages"][0]["purpose"], "counts");
-    assert!(run["measured"]["trend"].is_array());
+    assert!(run["measured"]["trend"]["variants"].is_array());
     let csv = lab.succeeds("explain checkout --run -o csv");
     assert!(csv.starts_with("query,rows,seconds\nevents per variant,14,"), "{csv}");
 }

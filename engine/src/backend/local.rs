@@ -13,7 +13,7 @@ use crate::kernel::funnel::{Funnel, FunnelEvent, first_touch};
 use crate::plan::{FunnelMeasure, Measure, Plan, Population, TrendMeasure};
 use crate::results::Stage;
 use crate::sql::{self, Purpose, Query};
-use crate::stats::{ConversionTime, FunnelCell, FunnelCells, Measured, TrendCell};
+use crate::stats::{ConversionTime, FunnelCell, FunnelCells, Measured, TrendCell, TrendCells};
 
 /// Computes the counts of a plan, and says what each query did.
 ///
@@ -33,7 +33,7 @@ pub fn measure(plan: &Plan, reader: &Reader, interrupt: &Interrupt) -> Result<(M
 
 /// The cells of a plan while its rows come in.
 enum Cells<'a> {
-    Trend { measure: &'a TrendMeasure, cells: Vec<TrendCell> },
+    Trend { measure: &'a TrendMeasure, cells: TrendCells },
     Funnel(FunnelScan<'a>),
 }
 
@@ -67,13 +67,23 @@ impl<'a> Cells<'a> {
             Self::Trend { measure, cells } if query.purpose == Purpose::Counts => {
                 let slots = integers(batch, "slot")?;
                 let events = integers(batch, "events")?;
-                for_each_variant(batch, cells, |row, cell| {
-                    cell.events_by_bucket[measure.buckets.of_slot(slots[row])] += count(events[row]);
+                for_each_variant(batch, |row, variant| {
+                    match variant {
+                        None => cells.events_without_variant += count(events[row]),
+                        Some(key) => {
+                            let bucket = measure.buckets.of_slot(slots[row]);
+                            cell(cells, key)?.events_by_bucket[bucket] += count(events[row]);
+                        }
+                    }
+                    Ok(())
                 })
             }
             Self::Trend { cells, .. } => {
                 let persons = integers(batch, "persons")?;
-                for_each_variant(batch, cells, |row, cell| cell.exposed_persons = count(persons[row]))
+                for_each_variant(batch, |row, variant| {
+                    cell(cells, variant.unwrap_or_default())?.exposed_persons = count(persons[row]);
+                    Ok(())
+                })
             }
             Self::Funnel(FunnelScan { actors, tally }) => actors.read(batch, |events| tally.add(events)),
         }
@@ -93,13 +103,13 @@ impl<'a> Cells<'a> {
     }
 }
 
-fn trend_cells(population: &Population, measure: &TrendMeasure) -> Vec<TrendCell> {
+fn trend_cells(population: &Population, measure: &TrendMeasure) -> TrendCells {
     let empty = |variant: &String| TrendCell {
         variant: variant.clone(),
         events_by_bucket: vec![0; measure.buckets.count()],
         exposed_persons: 0,
     };
-    population.variants.iter().map(empty).collect()
+    TrendCells { variants: population.variants.iter().map(empty).collect(), events_without_variant: 0 }
 }
 
 impl<'a> Tally<'a> {
@@ -148,18 +158,15 @@ impl<'a> Tally<'a> {
     }
 }
 
-fn for_each_variant(
-    batch: &RecordBatch,
-    cells: &mut [TrendCell],
-    mut each: impl FnMut(usize, &mut TrendCell),
-) -> Result<()> {
+fn for_each_variant(batch: &RecordBatch, mut each: impl FnMut(usize, Option<&str>) -> Result<()>) -> Result<()> {
     let variants = batch.column_by_name("variant").and_then(|column| column.as_string_opt::<i32>());
     let variants = variants.ok_or_else(|| Error::bug("the column variant of a trend query is missing"))?;
-    for (row, variant) in variants.iter().enumerate() {
-        let cell = cells.iter_mut().find(|cell| Some(cell.variant.as_str()) == variant);
-        each(row, cell.ok_or_else(|| Error::bug("a trend query returned an unknown variant"))?);
-    }
-    Ok(())
+    variants.iter().enumerate().try_for_each(|(row, variant)| each(row, variant))
+}
+
+fn cell<'a>(cells: &'a mut TrendCells, key: &str) -> Result<&'a mut TrendCell> {
+    let cell = cells.variants.iter_mut().find(|cell| cell.variant == key);
+    cell.ok_or_else(|| Error::bug("a trend query returned an unknown variant"))
 }
 
 fn integers<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [i64]> {

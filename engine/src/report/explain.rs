@@ -103,9 +103,10 @@ fn counts(measured: &Measured) -> Table {
     match measured {
         Measured::Trend(cells) => {
             let mut table = Table::new(&["variant", "exposed persons", "events"]);
-            for cell in cells {
+            for cell in &cells.variants {
                 table.push(vec![Cell::text(&cell.variant), count(cell.exposed_persons), count(cell.events())]);
             }
+            table.push(vec![Cell::text("(none known)"), Cell::missing(), count(cells.events_without_variant)]);
             table
         }
         Measured::Funnel(cells) => {

@@ -30,7 +30,7 @@ pub fn result(result: &ExperimentResult, width: Option<u16>) -> String {
 #[must_use]
 pub fn verdict(result: &ExperimentResult) -> String {
     match result.result.outcome() {
-        Outcome::Undecided(missing) => format!("Undecided: {}.", missing_text(*missing)),
+        Outcome::Undecided(missing) => format!("Undecided: {}.", missing_text(*missing, &result.result)),
         Outcome::Estimated(estimates) => judged(estimates),
     }
 }
@@ -136,10 +136,11 @@ fn unmet(rung: &Rung) -> String {
     format!(" Required: {}; observed: {observed}.", rung.description)
 }
 
-fn missing_text(missing: MissingData) -> &'static str {
-    if missing.no_events {
-        "no event of the metric lies between the experiment's start and end, or none carries a variant of its flag"
-    } else if missing.no_flag_info {
+fn missing_text(missing: MissingData, result: &MetricResult) -> &'static str {
+    let are_events_left_out = matches!(result, MetricResult::Trend { events_without_variant: 1.., .. });
+    if missing.no_events && !are_events_left_out {
+        "no event of the metric lies between the experiment's start and end"
+    } else if missing.no_flag_info || missing.no_events {
         "no event of the metric carries a variant of the flag"
     } else if missing.no_control_variant {
         "the variant control has no data yet"

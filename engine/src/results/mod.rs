@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::model::experiment::Experiment;
 use crate::model::metric::{Entity, Metric};
 use crate::plan::{Measure, Plan};
-use crate::stats::{FunnelCell, FunnelCells, Measured, Outcome, TrendCell, funnel_arms, trend_arms};
+use crate::stats::{FunnelCell, FunnelCells, Measured, Outcome, TrendCell, TrendCells, funnel_arms, trend_arms};
 
 /// The version of the JSON form of [`ExperimentResult`]; it grows when a reader would have to change.
 pub const FORMAT_VERSION: u32 = 1;
@@ -92,6 +92,8 @@ pub enum MetricResult {
         insight: Vec<TrendSeries>,
         /// The variants, the baseline first.
         variants: Vec<TrendVariant>,
+        /// Events of the metric that carry no known variant (Q-V2).
+        events_without_variant: u64,
         /// The judgement, or what it lacks.
         outcome: Outcome,
     },
@@ -201,6 +203,7 @@ pub fn metric_result(
             filters,
             insight: trend_insight(plan, cells),
             variants: trend_variants(cells),
+            events_without_variant: cells.events_without_variant,
             outcome,
         },
         Measured::Funnel(cells) => MetricResult::Funnel {
@@ -232,7 +235,7 @@ pub fn json_schema() -> Value {
     schemars::schema_for!(ExperimentResult).to_value()
 }
 
-fn trend_insight(plan: &Plan, cells: &[TrendCell]) -> Vec<TrendSeries> {
+fn trend_insight(plan: &Plan, cells: &TrendCells) -> Vec<TrendSeries> {
     let labels = match &plan.measure {
         Measure::Trend(measure) => measure.buckets.labels.clone(),
         Measure::Funnel(_) => Vec::new(),
@@ -243,7 +246,7 @@ fn trend_insight(plan: &Plan, cells: &[TrendCell]) -> Vec<TrendSeries> {
         labels: labels.clone(),
         data: running_total(&cell.events_by_bucket),
     };
-    let mut insight: Vec<_> = cells.iter().filter(|cell| cell.events() > 0).map(series).collect();
+    let mut insight: Vec<_> = cells.variants.iter().filter(|cell| cell.events() > 0).map(series).collect();
     insight.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.variant.cmp(&b.variant)));
     insight
 }
@@ -256,8 +259,8 @@ fn running_total(counts: &[u64]) -> Vec<u64> {
     counts.iter().scan(0, add).collect()
 }
 
-fn trend_variants(cells: &[TrendCell]) -> Vec<TrendVariant> {
-    let exposed: IndexMap<_, _> = cells.iter().map(|cell| (cell.variant.as_str(), cell)).collect();
+fn trend_variants(cells: &TrendCells) -> Vec<TrendVariant> {
+    let exposed: IndexMap<_, _> = cells.variants.iter().map(|cell| (cell.variant.as_str(), cell)).collect();
     let variant = |arm: crate::stats::legacy_trend::TrendArm| {
         let cell = exposed.get(arm.key.as_str());
         TrendVariant {

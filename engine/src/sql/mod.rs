@@ -29,7 +29,7 @@ pub struct Query {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// Events per variant and slot: columns `variant`, `slot`, `events`.
+    /// Events per variant (null: none of the known) and slot: columns `variant`, `slot`, `events`.
     Counts,
     /// Exposed persons per variant: columns `variant`, `persons`.
     Exposures,

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::plan::BASELINE;
 use crate::stats::legacy_funnel::{self, FunnelArm};
 use crate::stats::legacy_trend::{self, TrendArm};
-use crate::stats::{FunnelCell, FunnelCells, Judgement, Measured, Significance, TrendCell};
+use crate::stats::{FunnelCell, FunnelCells, Judgement, Measured, Significance, TrendCell, TrendCells};
 
 /// Whether a metric could be decided, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,9 +68,10 @@ pub fn judge(measured: &Measured) -> Result<Outcome> {
 /// A variant without exposed persons counts as one; when the baseline has none, all count as equally exposed in comparisons
 /// (Q-X6 as statistics section 3 has it). The result reports the true numbers.
 #[must_use]
-pub fn trend_arms(cells: &[TrendCell]) -> Vec<TrendArm> {
-    let baseline_exposed = cells.iter().find(|cell| cell.variant == BASELINE).map_or(0, |cell| cell.exposed_persons);
-    let mut present: Vec<_> = cells.iter().filter(|cell| cell.events() > 0).collect();
+pub fn trend_arms(cells: &TrendCells) -> Vec<TrendArm> {
+    let baseline_exposed =
+        cells.variants.iter().find(|cell| cell.variant == BASELINE).map_or(0, |cell| cell.exposed_persons);
+    let mut present: Vec<_> = cells.variants.iter().filter(|cell| cell.events() > 0).collect();
     present.sort_by_key(|cell| (cell.variant != BASELINE, std::cmp::Reverse(cell.events()), cell.variant.clone()));
     let arm = |cell: &TrendCell| {
         let known = cell.exposed_persons > 0;
@@ -98,13 +99,14 @@ pub fn funnel_arms(cells: &FunnelCells) -> Vec<FunnelArm> {
     present.iter().map(arm).collect()
 }
 
-fn judge_trend(cells: &[TrendCell]) -> Result<Outcome> {
+fn judge_trend(cells: &TrendCells) -> Result<Outcome> {
     let arms = trend_arms(cells);
     if let Some(missing) = missing_data(arms.iter().map(|arm| arm.key.as_str()), arms.is_empty()) {
         return Ok(Outcome::Undecided(missing));
     }
     // The fallback of Q-X6 is for the statistics only: a rate per exposed person needs exposed persons.
-    let exposed = |arm: &&TrendArm| cells.iter().any(|cell| cell.variant == arm.key && cell.exposed_persons > 0);
+    let exposed =
+        |arm: &&TrendArm| cells.variants.iter().any(|cell| cell.variant == arm.key && cell.exposed_persons > 0);
     let rate = |arm: &TrendArm| (arm.key.clone(), arm.count / arm.absolute_exposure);
     let rates = arms.iter().filter(exposed).map(rate).collect();
     let judgement = legacy_trend::judge(arms.first(), &arms[1..])?;

@@ -7,9 +7,19 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Measured {
     /// Of a trend.
-    Trend(Vec<TrendCell>),
+    Trend(TrendCells),
     /// Of a funnel.
     Funnel(FunnelCells),
+}
+
+/// What the variants counted in a trend, and the events that belong to none of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrendCells {
+    /// One cell per known variant.
+    pub variants: Vec<TrendCell>,
+    /// Events of the metric that carry no known variant (Q-V2).
+    pub events_without_variant: u64,
 }
 
 /// What a variant counted in a trend.

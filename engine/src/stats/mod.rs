@@ -29,5 +29,5 @@ pub use bayes::{Bounded, Posterior};
 pub use judge::{Estimates, MissingData, Outcome, funnel_arms, judge, trend_arms};
 pub use legacy_funnel::FunnelArm;
 pub use legacy_trend::TrendArm;
-pub use measured::{ConversionTime, FunnelCell, FunnelCells, Measured, TrendCell};
+pub use measured::{ConversionTime, FunnelCell, FunnelCells, Measured, TrendCell, TrendCells};
 pub use significance::{Judgement, Rule, Rung, Significance, SignificanceCode};

@@ -109,6 +109,8 @@ fn a_trend_becomes_a_verdict() {
     let result = Story::new(&two_variants(), &trend(), None).results();
     let MetricResult::Trend { variants, insight, .. } = &result.result else { panic!("not a trend") };
     assert_eq!((variants[1].count, variants[1].absolute_exposure, variants[1].exposure), (180, 1_000, 1.0));
+    let MetricResult::Trend { events_without_variant, .. } = &result.result else { panic!("not a trend") };
+    assert_eq!((*events_without_variant, result.warnings.len()), (0, 0));
     // Q-T9: most events first; Q-T3: cumulative; Q-T7: a bucket per day from the start to now.
     assert_eq!((insight[0].variant.as_str(), insight[0].data.len()), ("test", 32));
     assert_eq!((insight[0].data[3], insight[0].data[4], insight[0].data[31]), (0, 180, 180));
@@ -293,4 +295,15 @@ fn results_hold_for_the_moment_asked_for() {
     let before = ResultsRequest { as_of: at("2023-12-31T00:00:00Z"), ..request() };
     let error = story.lab.results("checkout", &before).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NotReady { .. }));
+}
+
+#[test]
+fn events_without_a_variant_are_said() {
+    // Q-V2
+    let stray = |variant: &Value| event("a", "buy", "2024-01-05T00:00:00Z", &json!({"$feature/checkout": variant}));
+    let lines = [stray(&json!("Control")), stray(&json!(true)), stray(&json!(null))];
+    let result = Story::new(&lines, &trend(), None).results();
+    let MetricResult::Trend { events_without_variant, .. } = result.result else { panic!("not a trend") };
+    assert_eq!((events_without_variant, result.warnings[0].code.as_str()), (3, "left_out"));
+    assert_eq!(abduck::report::verdict(&result), "Undecided: no event of the metric carries a variant of the flag.");
 }

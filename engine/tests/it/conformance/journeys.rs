@@ -156,7 +156,7 @@ fn data(result: &ExperimentResult) -> Value {
 
 fn exposure(measured: &Measured) -> Value {
     let Measured::Trend(cells) = measured else { return Value::Null };
-    cells.iter().map(|cell| (cell.variant.clone(), json!(cell.exposed_persons))).collect::<Map<_, _>>().into()
+    cells.variants.iter().map(|cell| (cell.variant.clone(), json!(cell.exposed_persons))).collect::<Map<_, _>>().into()
 }
 
 fn steps(result: &ExperimentResult) -> Value {
