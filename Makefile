@@ -92,6 +92,7 @@ $(VENV)/ready: bindings/requirements-test.txt
 	touch $@
 
 wheel: $(VENV)/ready ## Build the Python wheel and install it into the virtual environment of the build folder
+	rm -f $(TARGET)/wheels/abduck-*.whl
 	$(WITH_LIBRARY) $(VENV)/bin/maturin build --quiet --locked --profile dev --manifest-path bindings/Cargo.toml \
 		$(if $(CORE_FEATURES),--features bundled) --auditwheel skip --interpreter $(VENV)/bin/python --out $(TARGET)/wheels
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(TARGET)/wheels/abduck-*.whl

@@ -86,6 +86,9 @@ pub enum WindowUnit {
     Month,
 }
 
+/// The name shown for an entity that every event fits (Q-A3).
+pub const ALL_EVENTS: &str = "all events";
+
 /// The most steps a funnel can have: one bit of a 32-bit mask each.
 pub const STEPS_MAX: usize = 32;
 
@@ -189,7 +192,7 @@ impl Entity {
     /// The name to show: the given one, else the event's.
     #[must_use]
     pub fn label(&self) -> &str {
-        self.custom_name.as_deref().or(self.event.as_deref()).unwrap_or("all events")
+        self.custom_name.as_deref().or(self.event.as_deref()).unwrap_or(ALL_EVENTS)
     }
 
     /// Whether every event that fits `other` fits this entity too, as far as the definitions show.

@@ -3,7 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::results::{ExperimentResult, FunnelSeries, FunnelVariant, MetricResult, TrendSeries, TrendVariant};
+use crate::model::metric::ALL_EVENTS;
+use crate::results::{
+    ExperimentResult, FunnelSeries, FunnelStep, FunnelVariant, MetricResult, TrendSeries, TrendVariant,
+};
 use crate::stats::{Estimates, MissingData, Outcome};
 
 /// A result in the reference system's form: `{"result": …, "last_refresh": …, "is_cached": …}`.
@@ -67,9 +70,11 @@ fn trend(filters: &Value, insight: &[TrendSeries], variants: &[TrendVariant], es
 fn funnel(filters: &Value, insight: &[FunnelSeries], variants: &[FunnelVariant], estimates: &Estimates) -> Value {
     let mut body = judged(filters, estimates);
     let steps = |series: &FunnelSeries| -> Value {
-        let step = |step: &crate::results::FunnelStep| {
+        let step = |step: &FunnelStep| {
+            let own_name = step.event.as_deref().unwrap_or(ALL_EVENTS);
+            let custom_name = Some(&step.name).filter(|name| *name != own_name);
             json!({
-                "action_id": step.name, "name": step.name, "custom_name": null, "order": step.order, "people": [],
+                "action_id": step.event, "name": step.event, "custom_name": custom_name, "order": step.order, "people": [],
                 "count": step.count, "type": "events", "breakdown": [series.variant],
                 "breakdown_value": [series.variant], "average_conversion_time": step.average_conversion_seconds,
                 "median_conversion_time": step.median_conversion_seconds,

@@ -156,8 +156,10 @@ pub struct FunnelSeries {
 pub struct FunnelStep {
     /// The position of the step, from 0.
     pub order: usize,
-    /// The name of the step.
+    /// The name of the step: the definition's own, else the event's.
     pub name: String,
+    /// The event of the step; null is every event (Q-A3).
+    pub event: Option<String>,
     /// The number of persons that reached at least this step (Q-F2).
     pub count: u64,
     /// The mean time the persons took from the step before, in seconds; null for the first step and where nobody came.
@@ -274,22 +276,23 @@ fn trend_variants(cells: &TrendCells) -> Vec<TrendVariant> {
 }
 
 fn funnel_insight(metric: &Metric, cells: &FunnelCells) -> Vec<FunnelSeries> {
-    let names: Vec<&str> = match metric {
-        Metric::Funnel(funnel) => funnel.steps.iter().map(Entity::label).collect(),
-        Metric::Trend(_) => Vec::new(),
+    let steps: &[Entity] = match metric {
+        Metric::Funnel(funnel) => &funnel.steps,
+        Metric::Trend(_) => &[],
     };
     let series = |cell: &FunnelCell| FunnelSeries {
         variant: cell.variant.clone(),
-        steps: names.iter().enumerate().map(|(order, name)| funnel_step(cell, order, name)).collect(),
+        steps: steps.iter().enumerate().map(|(order, entity)| funnel_step(cell, order, entity)).collect(),
     };
     cells.variants.iter().filter(|cell| cell.entered() > 0).map(series).collect()
 }
 
-fn funnel_step(cell: &FunnelCell, order: usize, name: &str) -> FunnelStep {
+fn funnel_step(cell: &FunnelCell, order: usize, entity: &Entity) -> FunnelStep {
     let time = order.checked_sub(1).and_then(|before| cell.conversion_times[before]);
     FunnelStep {
         order,
-        name: name.to_owned(),
+        name: entity.label().to_owned(),
+        event: entity.event.clone(),
         count: cell.persons_by_step[order],
         average_conversion_seconds: time.map(|time| time.average_seconds),
         median_conversion_seconds: time.map(|time| time.median_seconds),

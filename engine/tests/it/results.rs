@@ -307,3 +307,19 @@ fn events_without_a_variant_are_said() {
     assert_eq!((events_without_variant, result.warnings[0].code.as_str()), (3, "left_out"));
     assert_eq!(abduck::report::verdict(&result), "Undecided: no event of the metric carries a variant of the flag.");
 }
+
+#[test]
+fn the_legacy_shape_names_steps_as_the_reference_does() {
+    // R-5, Q-F15
+    let named = json!({"insight": "FUNNELS", "events": [
+        {"id": "view", "order": 0}, {"id": "buy", "order": 1, "custom_name": "Paid"}]});
+    let result = Story::new(&two_variants(), &named, None).results();
+    let answer = abduck::results::legacy(&result).unwrap();
+    let step = |index: usize| {
+        let step = &answer["result"]["insight"][1][index];
+        json!([step["action_id"], step["name"], step["custom_name"], step["count"], step["average_conversion_time"]])
+    };
+    assert_eq!(step(0), json!(["view", "view", null, 1_000, null]));
+    assert_eq!(step(1), json!(["buy", "buy", "Paid", 180, 3_599.0]));
+    assert_eq!(answer["result"]["variants"][1], json!({"key": "test", "success_count": 180, "failure_count": 820}));
+}
