@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::experiment::{CreateExperiment, Experiment, ExperimentKind};
 use crate::model::flag::{ConditionGroup, FeatureFlag, FlagFilters, Multivariate, Variant, percentage_value};
 use crate::model::holdout::Holdout;
+use crate::model::suggest::closest;
 
 /// Group types are numbered from 0 to this (1.2).
 const GROUP_TYPE_INDEX_MAX: u8 = 4;
@@ -62,6 +63,7 @@ pub fn create(
 ) -> Result<NewExperiment> {
     check_dates(request.start_date, request.end_date)?;
     check_references(&request, surroundings)?;
+    refuse_misspelt_parameters(&request)?;
     let variants = planned_variants(request.parameters.as_ref())?;
     let filters = flag_filters(&request, variants, surroundings.holdout.as_ref())?;
     let replaces = free_key(surroundings.flag.as_ref())?;
@@ -81,6 +83,31 @@ pub fn create(
     };
     let experiment = new_experiment(request, &flag, now);
     Ok(NewExperiment { experiment, flag, replaces })
+}
+
+/// The keys of `parameters` that mean something (1.2).
+const PARAMETERS: [&str; 6] = [
+    "minimum_detectable_effect",
+    "recommended_running_time",
+    "recommended_sample_size",
+    "feature_flag_variants",
+    "aggregation_group_type_index",
+    "custom_exposure_filter",
+];
+
+/// Unknown parameters are kept as they are (1.2), but one that is nearly a known one is a slip: a misspelt
+/// `feature_flag_variants` would quietly make an experiment with the default variants.
+fn refuse_misspelt_parameters(request: &CreateExperiment) -> Result<()> {
+    let keys = request.parameters.iter().flat_map(Map::keys);
+    for key in keys.filter(|key| !PARAMETERS.contains(&key.as_str())) {
+        if let Some(meant) = closest(key, PARAMETERS) {
+            let message = format!("unknown parameter '{key}'");
+            return Err(
+                Error::invalid_field("parameters", "unknown_field", message).hint(format!("did you mean '{meant}'?"))
+            );
+        }
+    }
+    Ok(())
 }
 
 /// What the request refers to exists (V-10, V-16).

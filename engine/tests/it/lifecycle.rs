@@ -382,3 +382,12 @@ fn an_archived_experiment_is_archived_whatever_else_it_is() {
     assert_eq!(new.experiment.status(now()), Status::Archived);
     assert_eq!(refusal(json!({"archived": "yes"})).2, "Must be a valid boolean.");
 }
+
+#[test]
+fn a_misspelt_parameter_is_refused_and_a_foreign_one_is_kept() {
+    let variants = json!([{"key": "control", "rollout_percentage": 50}, {"key": "blue", "rollout_percentage": 50}]);
+    let (field, _, message) = refusal(json!({"parameters": {"feature_flag_variant": variants}}));
+    assert_eq!((field.as_str(), message.as_str()), ("parameters", "unknown parameter 'feature_flag_variant'"));
+    let kept = created(json!({"parameters": {"colour_of_the_button": "blue"}}));
+    assert_eq!(kept.experiment.parameters.unwrap()["colour_of_the_button"], "blue");
+}
