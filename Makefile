@@ -1,19 +1,22 @@
 # abduck: everything a developer types. `make help` lists the targets.
 #
 # Variables: PYTHON=python3.12 names the interpreter, CARGO_TARGET_DIR the build folder,
-# BUNDLED=1 compiles DuckDB in instead of linking a prepared library (most of an hour).
+# BUNDLED=1 compiles DuckDB in instead of linking a prepared library (most of an hour), CASES=20000 sets the length of a soak.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+CASES ?= 10000
 export PYTHON
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_NET_RETRY := 5
 # The extension is built as maturin builds it, so that it is built once and needs no Python library to link.
 export PYO3_BUILD_EXTENSION_MODULE := 1
+# A failing input is printed and becomes a fixed test; it is not left behind in a file that only one checkout has.
+export PROPTEST_DISABLE_FAILURE_PERSISTENCE := 1
 TOOLS := $(TARGET)/tools
 VENV := $(TARGET)/venv
 DENY_VERSION := 0.20.2
@@ -30,7 +33,7 @@ CORE_FEATURES :=
 WITH_LIBRARY := export DUCKDB_LIB_DIR="$$(.ci/duckdb-library)";
 endif
 
-.PHONY: help demo test build fmt format lint test-rust test-doc doc test-datasets wheel test-python deny audit \
+.PHONY: help demo test build fmt format lint test-rust soak test-doc doc test-datasets wheel test-python deny audit \
 	conformance sample setup install prerequisites clean
 
 help: ## List the targets
@@ -68,10 +71,18 @@ lint: ## Lint the Rust code
 	$(WITH_LIBRARY) cargo clippy $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --all-targets -- -D warnings
 	cargo clippy $(CARGO_FLAGS) $(DATASETS) --all-targets -- -D warnings
 
+# A run of the tests is a statement about the code, not about the day: the same random inputs every time.
+test-rust test-datasets: export PROPTEST_RNG_SEED := 20260302
 test-rust: ## Run the Rust tests
 	$(WITH_LIBRARY) if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES); \
 	else cargo test $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --lib --bins --tests; fi
+
+# PROPTEST_CASES overrides the number that a test asks for itself. A case of an integration test makes a lab on disk.
+soak: ## Run the property tests with fresh random inputs, many cases
+	$(WITH_LIBRARY) unset PROPTEST_RNG_SEED; \
+		PROPTEST_CASES=$(CASES) cargo test $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --lib; \
+		PROPTEST_CASES=$$(($(CASES) / 100 + 1)) cargo test $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --test it
 
 test-doc: ## Run the examples in the Rust documentation
 	$(WITH_LIBRARY) cargo test $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --doc

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use abduck::results::VariantRow;
 use abduck::{Error, Source};
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, StringArray, UInt64Array};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use pyo3::prelude::*;
@@ -18,11 +19,15 @@ const STREAM: &CStr = c"arrow_array_stream";
 
 /// The stream of any object that has `__arrow_c_stream__`.
 pub(crate) fn import(frame: &Bound<'_, PyAny>) -> PyResult<Source> {
+    reader(frame).map(|reader| Source::Batches(Box::new(reader)))
+}
+
+/// The record batches of any object that has `__arrow_c_stream__`.
+pub(crate) fn reader(frame: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader> {
     let capsule = frame.call_method0("__arrow_c_stream__")?.cast_into::<PyCapsule>()?;
     let stream = take(&capsule)?;
-    let reader = RecordBatchStreamReader::try_new(stream)
-        .map_err(|error| exception(frame.py(), &Error::schema(format!("the Arrow stream cannot be read: {error}"))))?;
-    Ok(Source::Batches(Box::new(reader)))
+    RecordBatchStreamReader::try_new(stream)
+        .map_err(|error| exception(frame.py(), &Error::schema(format!("the Arrow stream cannot be read: {error}"))))
 }
 
 /// Moves the stream out of its capsule.
@@ -39,8 +44,16 @@ fn take(capsule: &Bound<'_, PyCapsule>) -> PyResult<FFI_ArrowArrayStream> {
 pub(crate) fn export<'py>(py: Python<'py>, rows: &[VariantRow]) -> PyResult<Bound<'py, PyCapsule>> {
     let batch =
         batch(rows).map_err(|error| exception(py, &Error::bug(format!("rows do not fit their table: {error}"))))?;
-    let schema = batch.schema();
-    let reader = RecordBatchIterator::new([Ok(batch)], schema);
+    export_batches(py, batch.schema(), vec![batch])
+}
+
+/// Record batches as a capsule with a stream.
+pub(crate) fn export_batches(
+    py: Python<'_>,
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+) -> PyResult<Bound<'_, PyCapsule>> {
+    let reader = RecordBatchIterator::new(batches.into_iter().map(Ok), schema);
     PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(reader)), STREAM)
 }
 

@@ -7,6 +7,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use abduck::events::{Change, ColumnMapping, DataState, Format};
+use abduck::lifecycle::Ending;
 use abduck::model::settings::LabSettings;
 use abduck::report;
 use abduck::{CreateExperiment, Engine, Error, Experiment, IngestOptions, Interrupt, Progress, ResultsRequest, Source};
@@ -134,7 +135,10 @@ impl Lab {
     }
 
     fn end(&self, py: Python<'_>, key: &str, at: Option<&str>) -> PyResult<String> {
-        self.change(py, |engine| engine.end(key, moment(at)?, now(), None))
+        self.change(py, |engine| {
+            let ending = Ending { at: moment(at)?, conclusion: None, comment: None };
+            engine.end(key, ending, now(), None)
+        })
     }
 
     fn results(&self, py: Python<'_>, key: &str, refresh: bool, as_of: Option<&str>) -> PyResult<ExperimentResult> {
@@ -241,7 +245,7 @@ pub(crate) fn read_mapping(py: Python<'_>, path: PathBuf) -> PyResult<String> {
 }
 
 /// A value from JSON text; `field` is where it comes from, for messages.
-fn read<T: for<'de> Deserialize<'de>>(py: Python<'_>, field: &str, text: &str) -> PyResult<T> {
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(py: Python<'_>, field: &str, text: &str) -> PyResult<T> {
     let invalid = |error: serde_json::Error| Error::invalid_field(field, "invalid_input", error.to_string());
     serde_json::from_str(text).map_err(|error| exception(py, &invalid(error)))
 }

@@ -5,6 +5,7 @@
 
 mod arrow;
 mod errors;
+mod flag;
 mod lab;
 mod moment;
 mod result;
@@ -15,6 +16,8 @@ use pyo3::prelude::*;
 /// The private native module of `abduck`.
 #[pymodule(gil_used = false)]
 mod _engine {
+    #[pymodule_export]
+    use crate::flag::{Evaluations, evaluate_flag, evaluate_flag_frame};
     #[pymodule_export]
     use crate::lab::{Lab, read_mapping};
     #[pymodule_export]

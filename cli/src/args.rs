@@ -2,6 +2,7 @@
 
 mod events;
 mod experiment;
+mod flag;
 mod values;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 
 pub(crate) use self::events::{AttachArguments, FileFormat, IngestArguments, MappingArguments, Unit};
 pub(crate) use self::experiment::{CreateArguments, ExperimentCommand, MetricKind, MomentArguments};
+pub(crate) use self::flag::{EvaluateArguments, FlagCommand};
 
 use self::values::{moment, seconds};
 use crate::exit;
@@ -97,6 +99,9 @@ pub(crate) enum Command {
     /// Create experiments, and lead them through their life
     #[command(subcommand)]
     Experiment(ExperimentCommand),
+    /// Say which variant an id gets
+    #[command(subcommand)]
+    Flag(FlagCommand),
     /// Say how an experiment stands: the verdict, the numbers, and what to be careful about
     Results(ResultsArguments),
     /// Show how a result comes about: the plan and its SQL

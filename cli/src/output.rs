@@ -1,5 +1,7 @@
 //! What is printed: data on stdout in the format asked for, messages on stderr.
 
+pub(crate) mod stream;
+
 use std::fmt::Write as _;
 use std::io::{ErrorKind as IoErrorKind, IsTerminal, Write as _};
 
@@ -81,14 +83,19 @@ impl Output {
     }
 
     /// Prints text as it is.
-    #[expect(clippy::unused_self, reason = "all that is printed goes through here")]
     pub(crate) fn print(&self, text: &str) -> Result<()> {
+        self.print_part(text).map(drop)
+    }
+
+    /// Prints text of which more is to come; false when nobody reads it any more.
+    #[expect(clippy::unused_self, reason = "all that is printed goes through here")]
+    pub(crate) fn print_part(&self, text: &str) -> Result<bool> {
         let mut stdout = anstream::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             // A reader that has seen enough, such as `head`, is content.
-            Err(error) if error.kind() == IoErrorKind::BrokenPipe => Ok(()),
+            Err(error) if error.kind() == IoErrorKind::BrokenPipe => Ok(false),
             Err(error) => Err(Error::io("standard output", error)),
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
         }
     }
 

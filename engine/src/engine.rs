@@ -2,6 +2,10 @@
 //!
 //! Each method loads what it needs, calls the rooms in their order and stores what came out. Nothing is worked out here.
 
+mod experiments;
+mod flags;
+mod library;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,14 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::backend;
-use crate::catalog::{CachedResult, Catalog, Change};
+use crate::catalog::{CachedResult, Catalog};
 use crate::error::{Error, Result};
 use crate::events::{
     self, AttachReport, ColumnMapping, DataState, EventStore, IngestOptions, IngestReport, Interrupt, Progress, Reader,
     Source,
 };
-use crate::lifecycle::{self, Surroundings};
-use crate::model::experiment::{CreateExperiment, Experiment};
+use crate::model::experiment::Experiment;
 use crate::model::filter::Filter;
 use crate::model::flag::FeatureFlag;
 use crate::model::metric::Metric;
@@ -195,85 +198,7 @@ impl Engine {
     /// `Invalid` when the test-account filters are malformed; `Busy` or `Storage` when they cannot be written.
     pub fn set_settings(&mut self, settings: &LabSettings, now: Timestamp, by: Option<&str>) -> Result<()> {
         Filter::parse(&Value::Array(settings.test_account_filters.clone()), "test_account_filters")?;
-        let mut transaction = self.catalog.transaction()?;
-        transaction.set_settings(settings, &change("update settings", now, by))?;
-        transaction.commit()
-    }
-
-    /// Creates an experiment and its flag (L-1 to L-9).
-    ///
-    /// # Errors
-    /// `Invalid` when the request breaks a rule; nothing has changed then.
-    pub fn create_experiment(
-        &mut self,
-        request: CreateExperiment,
-        now: Timestamp,
-        by: Option<&str>,
-    ) -> Result<Experiment> {
-        // Better now than when results are asked for; a draft may still lack its metric (L-7).
-        if !request.filters.is_empty() {
-            Metric::parse(&request.filters)?;
-        }
-        let mut transaction = self.catalog.transaction()?;
-        let holdout = request.holdout_id.map(|id| transaction.holdout(id)).transpose()?.flatten();
-        let flag = transaction.existing_flag(&request.feature_flag_key)?;
-        let new = lifecycle::create(request, &Surroundings { flag, holdout }, now, by)?;
-        let (experiment, _) = transaction.insert_experiment(new, &change("create", now, by))?;
-        transaction.commit()?;
-        Ok(experiment)
-    }
-
-    /// All experiments, newest first.
-    ///
-    /// # Errors
-    /// `Storage` when they cannot be read.
-    pub fn experiments(&mut self) -> Result<Vec<Experiment>> {
-        self.catalog.snapshot()?.experiments()
-    }
-
-    /// The experiment with a number, else with a flag key.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub fn experiment(&mut self, key: &str) -> Result<Experiment> {
-        self.catalog.snapshot()?.experiment(key)
-    }
-
-    /// The flag of an experiment.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub fn flag_of(&mut self, experiment: &Experiment) -> Result<FeatureFlag> {
-        self.catalog.snapshot()?.flag_of(experiment)
-    }
-
-    /// Launches a draft (L-16): it starts at `start`, and its flag is switched on.
-    ///
-    /// # Errors
-    /// `NotFound`; `NotAllowed` when it was launched before or is archived.
-    pub fn launch(&mut self, key: &str, start: Timestamp, now: Timestamp, by: Option<&str>) -> Result<Experiment> {
-        let mut transaction = self.catalog.transaction()?;
-        let experiment = transaction.experiment(key)?;
-        let flag = transaction.flag_of(&experiment)?;
-        let (experiment, flag) = lifecycle::launch(&experiment, &flag, start, now)?;
-        let change = change("launch", now, by);
-        transaction.update_flag(&flag, &change)?;
-        transaction.update_experiment(&experiment, &change)?;
-        transaction.commit()?;
-        Ok(experiment)
-    }
-
-    /// Ends a running experiment at `end`; its flag stays as it is (L-16).
-    ///
-    /// # Errors
-    /// `NotFound`; `NotAllowed` for a draft or one that has ended; `Invalid` when the end is before the start (B-17).
-    pub fn end(&mut self, key: &str, end: Timestamp, now: Timestamp, by: Option<&str>) -> Result<Experiment> {
-        let mut transaction = self.catalog.transaction()?;
-        let experiment = transaction.experiment(key)?;
-        let experiment = lifecycle::end(&experiment, end, now)?;
-        transaction.update_experiment(&experiment, &change("end", now, by))?;
-        transaction.commit()?;
-        Ok(experiment)
+        self.change("update", now, by, |transaction, change| transaction.set_settings(settings, change))
     }
 
     /// The result of an experiment's primary metric, kept or computed.
@@ -413,8 +338,4 @@ fn visible(state: &DataState) -> Visible {
         data_digest: state.data_digest.clone(),
         last_event_microseconds: state.last_event.map(Timestamp::as_microsecond),
     }
-}
-
-fn change(operation: &'static str, at: Timestamp, who: Option<&str>) -> Change {
-    Change { operation, who: who.map(ToOwned::to_owned), at }
 }

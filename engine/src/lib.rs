@@ -3,6 +3,7 @@
 pub mod error;
 pub mod model;
 pub mod lifecycle;
+pub mod assignment;
 pub mod plan;
 pub mod sql;
 pub mod kernel;

@@ -36,6 +36,7 @@ from abduck.errors import (
 )
 from abduck.experiments import Experiment, Experiments
 from abduck.explanation import Explanation, Query, Stage
+from abduck.flag import Evaluation, Evaluations, evaluate_flag, evaluate_flag_frame
 from abduck.lab import AttachReport, FileReport, IngestReport, Lab, Progress, Settings, Status
 from abduck.result import ExperimentResult, ExperimentSummary, MissingData, Provenance, ResultWarning, VariantRow
 
@@ -43,6 +44,8 @@ __all__ = [
     "AbduckError",
     "AttachReport",
     "BusyError",
+    "Evaluation",
+    "Evaluations",
     "Experiment",
     "ExperimentResult",
     "ExperimentSummary",
@@ -71,6 +74,8 @@ __all__ = [
     "VariantRow",
     "__version__",
     "demo",
+    "evaluate_flag",
+    "evaluate_flag_frame",
     "init",
     "open",
     "sample",

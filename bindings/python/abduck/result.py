@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from abduck import _engine, _moment
+from abduck import _engine, _frame, _moment
 
 if TYPE_CHECKING:
     # Private names, as the module does not have them when it runs.
@@ -239,26 +239,18 @@ class ExperimentResult:
 
     def to_arrow(self) -> _pyarrow.Table:
         """The rows as a table of pyarrow."""
-        try:
-            import pyarrow
-        except ModuleNotFoundError as error:
-            raise _missing("pyarrow") from error
-        return pyarrow.table(self)
+        return _frame.to_arrow(self)
 
     def to_polars(self) -> _polars.DataFrame:
         """The rows as a frame of Polars."""
-        try:
-            import polars
-        except ModuleNotFoundError as error:
-            raise _missing("polars") from error
-        return polars.DataFrame(self)
+        return _frame.to_polars(self)
 
     def to_pandas(self) -> _pandas.DataFrame:
         """The rows as a frame of pandas."""
         try:
             import pandas
         except ModuleNotFoundError as error:
-            raise _missing("pandas") from error
+            raise _frame.missing("pandas") from error
         frame = pandas.DataFrame(self.to_dicts())
         return frame.astype(dict.fromkeys(frame.columns[3:], float))
 
@@ -288,7 +280,3 @@ class ExperimentResult:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ExperimentResult.from_json, (self.to_json(),)
-
-
-def _missing(package: str) -> ModuleNotFoundError:
-    return ModuleNotFoundError(f"this needs {package}: pip install 'abduck[{package}]'", name=package)

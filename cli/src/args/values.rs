@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// A number of seconds, possibly with a fraction.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
@@ -24,6 +25,20 @@ pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// `KEY=VALUE`, where the value is JSON, or else a text.
+pub(super) fn json_pair(text: &str) -> Result<(String, Value), String> {
+    let (key, value) = pair(text)?;
+    let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
+    Ok((key, value))
+}
+
+/// `TYPE.KEY=VALUE`, where the value is JSON, or else a text.
+pub(super) fn group_property(text: &str) -> Result<(String, (String, Value)), String> {
+    let split = text.split_once('.').filter(|(group, _)| !group.is_empty() && !group.contains('='));
+    let (group, rest) = split.ok_or("expected the number of a group type, a dot and PROPERTY=VALUE")?;
+    Ok((group.to_owned(), json_pair(rest)?))
+}
+
 /// `KEY=PERCENT`.
 pub(super) fn share(text: &str) -> Result<(String, f64), String> {
     let (key, percent) = pair(text)?;
@@ -40,6 +55,8 @@ pub(super) fn group(text: &str) -> Result<(u8, String), String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -65,6 +82,18 @@ mod tests {
         assert_eq!(share("test=33.3%").unwrap(), ("test".to_owned(), 33.3));
         assert_eq!(group("0=company").unwrap(), (0, "company".to_owned()));
         assert!(pair("url").is_err() && pair("=x").is_err() && share("test=half").is_err() && group("a=b").is_err());
+    }
+
+    #[test]
+    fn values_are_json_if_they_can_be() {
+        for (text, value) in [("a=5", json!(5)), ("a=true", json!(true)), ("a=[1]", json!([1])), ("a=x", json!("x"))] {
+            assert_eq!(json_pair(text).unwrap(), ("a".to_owned(), value), "{text}");
+        }
+        assert_eq!(json_pair("a=\"5\"").unwrap().1, json!("5"));
+        assert_eq!(group_property("0.size.net=7").unwrap(), ("0".to_owned(), ("size.net".to_owned(), json!(7))));
+        assert!(
+            group_property("size=7").is_err() && group_property("a=b.c=1").is_err() && group_property(".a=1").is_err()
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use abduck::lifecycle::Ending;
 use abduck::model::experiment::Status;
 use abduck::model::flag::FeatureFlag;
 use abduck::report::{Cell, Table, number};
@@ -74,8 +75,8 @@ fn launch(global: &Global, arguments: &MomentArguments, output: &Output) -> Resu
 fn end(global: &Global, arguments: &MomentArguments, output: &Output) -> Result<()> {
     let mut engine = super::open(global)?;
     let now = super::now();
-    let end = arguments.at.unwrap_or(now);
-    let experiment = engine.end(&arguments.key, end, now, global.by.as_deref())?;
+    let ending = Ending { at: arguments.at.unwrap_or(now), conclusion: None, comment: None };
+    let experiment = engine.end(&arguments.key, ending, now, global.by.as_deref())?;
     output.note("ended; its flag stays as it is");
     show(&mut engine, experiment, output)
 }

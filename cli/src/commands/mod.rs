@@ -4,6 +4,7 @@ mod demo;
 mod events;
 mod experiment;
 mod explain;
+mod flag;
 mod lab;
 mod results;
 mod settings;
@@ -28,6 +29,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Detach { pattern } => events::detach(&global, &pattern, output),
         Command::Settings(command) => settings::run(&global, command, output),
         Command::Experiment(command) => experiment::run(&global, command, output),
+        Command::Flag(command) => flag::run(&global, command, output),
         Command::Results(arguments) => results::run(&global, &arguments, output),
         Command::Explain(arguments) => explain::run(&global, &arguments, output),
         Command::Schema { noun } => shell::schema(noun, output),

@@ -8,6 +8,7 @@ mod demo;
 mod events;
 mod exit_codes;
 mod experiments;
+mod flags;
 mod forms;
 mod interrupt;
 mod lab;

@@ -13,6 +13,7 @@ const INSERT: &str = "
     INSERT INTO audit_log (at, who, operation, noun, noun_id, before, after)
     VALUES (:at, :who, :operation, :noun, :noun_id, :before, :after)";
 const OF_NOUN: &str = "SELECT * FROM audit_log WHERE noun = ?1 AND noun_id = ?2 ORDER BY id";
+const LAST: &str = "SELECT * FROM (SELECT * FROM audit_log ORDER BY id DESC LIMIT ?1) ORDER BY id";
 
 /// What happens, by whom and when: every change of a definition is made under one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +29,16 @@ pub struct Change {
 /// One line of the audit log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AuditEntry {
+    /// Its number, in the order of what happened.
+    pub id: i64,
     /// When it was done.
     pub at: Timestamp,
     /// Who did it, if known.
     pub who: Option<String>,
     /// What was done, such as `launch`.
     pub operation: String,
-    /// The kind of thing changed: `experiment`, `feature_flag` or `lab_settings`.
+    /// The kind of thing changed: `experiment`, `feature_flag`, `holdout`, `saved_metric`, `cohort`, `action` or
+    /// `lab_settings`.
     pub noun: String,
     /// Its id.
     pub noun_id: i64,
@@ -51,6 +55,14 @@ impl Snapshot<'_> {
     /// `Storage` when the log cannot be read.
     pub fn audit_log(&self, noun: &str, id: i64) -> Result<Vec<AuditEntry>> {
         self.rows(OF_NOUN, (noun, id), read_entry)
+    }
+
+    /// The last `limit` things that happened, oldest first.
+    ///
+    /// # Errors
+    /// `Storage` when the log cannot be read.
+    pub fn last_audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>> {
+        self.rows(LAST, (limit,), read_entry)
     }
 }
 
@@ -78,6 +90,7 @@ impl Transaction<'_> {
 
 fn read_entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     Ok(AuditEntry {
+        id: row.get("id")?,
         at: row.get::<_, Microseconds>("at")?.0,
         who: row.get("who")?,
         operation: row.get("operation")?,

@@ -4,10 +4,10 @@ use rusqlite::{Row, named_params};
 
 use super::audit::Change;
 use super::column::{Json, Microseconds, Word};
-use super::flag::not_found;
+use super::named::not_found;
 use super::transaction::{Snapshot, Transaction};
 use crate::error::{Error, Result};
-use crate::lifecycle::{NewExperiment, NewFlag};
+use crate::lifecycle::{NewExperiment, NewFlag, NewLink};
 use crate::model::experiment::Experiment;
 use crate::model::flag::FeatureFlag;
 
@@ -26,20 +26,29 @@ const BY_KEY: &str = "
 const KEYS: &str = "
     SELECT DISTINCT feature_flag.key
     FROM experiment JOIN feature_flag ON feature_flag.id = feature_flag_id ORDER BY feature_flag.key";
+const OF_FLAG: &str = "
+    SELECT experiment.*, feature_flag.key AS feature_flag_key
+    FROM experiment JOIN feature_flag ON feature_flag.id = feature_flag_id
+    WHERE feature_flag.id = ?1 ORDER BY experiment.id";
+const OF_HOLDOUT: &str = "
+    SELECT experiment.*, feature_flag.key AS feature_flag_key
+    FROM experiment JOIN feature_flag ON feature_flag.id = feature_flag_id
+    WHERE experiment.holdout_id = ?1 ORDER BY experiment.id";
 const INSERT: &str = "
     INSERT INTO experiment (id, name, description, start_date, end_date, feature_flag_id, holdout_id,
         exposure_cohort_id, parameters, filters, secondary_metrics, metrics, metrics_secondary, stats_config, type,
-        variants, archived, created_by, created_at, updated_at)
+        variants, archived, conclusion, conclusion_comment, created_by, created_at, updated_at)
     VALUES (nullif(:id, 0), :name, :description, :start_date, :end_date, :feature_flag_id, :holdout_id,
         :exposure_cohort_id, :parameters, :filters, :secondary_metrics, :metrics, :metrics_secondary, :stats_config,
-        :type, :variants, :archived, :created_by, :created_at, :updated_at)";
+        :type, :variants, :archived, :conclusion, :conclusion_comment, :created_by, :created_at, :updated_at)";
 const UPDATE: &str = "
     UPDATE experiment SET name = :name, description = :description, start_date = :start_date, end_date = :end_date,
         feature_flag_id = :feature_flag_id, holdout_id = :holdout_id, exposure_cohort_id = :exposure_cohort_id,
         parameters = :parameters, filters = :filters, secondary_metrics = :secondary_metrics, metrics = :metrics,
         metrics_secondary = :metrics_secondary, stats_config = :stats_config, type = :type, variants = :variants,
-        archived = :archived, created_by = :created_by, created_at = :created_at, updated_at = :updated_at
+        archived = :archived, conclusion = :conclusion, conclusion_comment = :conclusion_comment, created_by = :created_by, created_at = :created_at, updated_at = :updated_at
     WHERE id = :id";
+const DELETE: &str = "DELETE FROM experiment WHERE id = ?1";
 
 /// The audit log's name for an experiment.
 const NOUN: &str = "experiment";
@@ -50,8 +59,7 @@ impl Snapshot<'_> {
     /// # Errors
     /// `Storage` when they cannot be read.
     pub fn experiments(&self) -> Result<Vec<Experiment>> {
-        let experiments = self.rows(ALL, (), read_experiment)?;
-        experiments.into_iter().map(|experiment| self.with_saved_metrics(experiment)).collect()
+        self.with_all_saved_metrics(self.rows(ALL, (), read_experiment)?)
     }
 
     /// The experiment with a number, else with a feature flag key.
@@ -70,9 +78,29 @@ impl Snapshot<'_> {
         }
     }
 
+    /// The experiments of a flag, oldest first.
+    ///
+    /// # Errors
+    /// `Storage` when they cannot be read.
+    pub fn experiments_of_flag(&self, flag: &FeatureFlag) -> Result<Vec<Experiment>> {
+        self.with_all_saved_metrics(self.rows(OF_FLAG, (flag.id,), read_experiment)?)
+    }
+
+    /// The experiments that use a holdout, oldest first.
+    ///
+    /// # Errors
+    /// `Storage` when they cannot be read.
+    pub fn experiments_of_holdout(&self, holdout: i64) -> Result<Vec<Experiment>> {
+        self.with_all_saved_metrics(self.rows(OF_HOLDOUT, (holdout,), read_experiment)?)
+    }
+
     fn experiment_by_id(&self, id: i64) -> Result<Option<Experiment>> {
         let experiment = self.row(BY_ID, (id,), read_experiment)?;
         experiment.map(|experiment| self.with_saved_metrics(experiment)).transpose()
+    }
+
+    fn with_all_saved_metrics(&self, experiments: Vec<Experiment>) -> Result<Vec<Experiment>> {
+        experiments.into_iter().map(|experiment| self.with_saved_metrics(experiment)).collect()
     }
 
     fn with_saved_metrics(&self, experiment: Experiment) -> Result<Experiment> {
@@ -88,21 +116,48 @@ impl Transaction<'_> {
     /// `Storage` when they cannot be written; `Bug` when they break a rule for new experiments.
     pub fn insert_experiment(&mut self, new: NewExperiment, change: &Change) -> Result<(Experiment, FeatureFlag)> {
         let flag = self.insert_flag(NewFlag { flag: new.flag, replaces: new.replaces }, change)?;
-        let mut experiment = Experiment { feature_flag_id: flag.id, ..new.experiment };
-        experiment.id = self.write_experiment(INSERT, &experiment)?;
-        self.record(change, (NOUN, experiment.id), None, Some(&experiment))?;
+        let id = self.write_experiment(INSERT, &Experiment { feature_flag_id: flag.id, ..new.experiment })?;
+        self.link_saved_metrics(id, &new.links, change)?;
+        let experiment = self.stored_experiment(id)?;
+        self.record(change, (NOUN, id), None, Some(&experiment))?;
         Ok((experiment, flag))
     }
 
-    /// Stores what became of an experiment. Its saved metrics are stored by themselves.
+    /// Stores what became of an experiment, and returns it as it is now. `links` are the saved metrics to use in place of
+    /// all present ones (L-41); `None` leaves them.
     ///
     /// # Errors
     /// `NotFound` when it is not stored; `Storage` when it cannot be written.
-    pub fn update_experiment(&mut self, experiment: &Experiment, change: &Change) -> Result<()> {
+    pub fn update_experiment(
+        &mut self,
+        experiment: &Experiment,
+        links: Option<&[NewLink]>,
+        change: &Change,
+    ) -> Result<Experiment> {
         let id = experiment.id;
-        let before = self.experiment_by_id(id)?.ok_or_else(|| Error::not_found(NOUN, id.to_string()))?;
+        let before = self.stored_experiment(id)?;
         self.write_experiment(UPDATE, experiment)?;
-        self.record(change, (NOUN, id), Some(&before), Some(experiment))
+        if let Some(links) = links {
+            self.unlink_saved_metrics(id)?;
+            self.link_saved_metrics(id, links, change)?;
+        }
+        let after = self.stored_experiment(id)?;
+        self.record(change, (NOUN, id), Some(&before), Some(&after))?;
+        Ok(after)
+    }
+
+    /// Removes an experiment, its links and its past results for good (L-21).
+    ///
+    /// # Errors
+    /// `NotFound` when it is not stored; `Storage` when it cannot be written.
+    pub fn delete_experiment(&mut self, id: i64, change: &Change) -> Result<()> {
+        let before = self.stored_experiment(id)?;
+        self.write(DELETE, (id,))?;
+        self.record(change, (NOUN, id), Some(&before), None)
+    }
+
+    fn stored_experiment(&self, id: i64) -> Result<Experiment> {
+        self.experiment_by_id(id)?.ok_or_else(|| Error::not_found(NOUN, id.to_string()))
     }
 
     fn write_experiment(&mut self, sql: &'static str, experiment: &Experiment) -> Result<i64> {
@@ -124,6 +179,8 @@ impl Transaction<'_> {
             ":type": experiment.kind.map(Word),
             ":variants": experiment.variants.as_ref().map(Json),
             ":archived": experiment.archived,
+            ":conclusion": experiment.conclusion.map(Word),
+            ":conclusion_comment": experiment.conclusion_comment,
             ":created_by": experiment.created_by,
             ":created_at": Microseconds(experiment.created_at),
             ":updated_at": Microseconds(experiment.updated_at),
@@ -154,6 +211,8 @@ fn read_experiment(row: &Row<'_>) -> rusqlite::Result<Experiment> {
         kind: row.get::<_, Option<Word<_>>>("type")?.map(|word| word.0),
         variants: row.get::<_, Option<Json<_>>>("variants")?.map(|json| json.0),
         archived: row.get("archived")?,
+        conclusion: row.get::<_, Option<Word<_>>>("conclusion")?.map(|word| word.0),
+        conclusion_comment: row.get("conclusion_comment")?,
         created_by: row.get("created_by")?,
         created_at: row.get::<_, Microseconds>("created_at")?.0,
         updated_at: row.get::<_, Microseconds>("updated_at")?.0,

@@ -4,12 +4,12 @@ use rusqlite::{Row, named_params};
 
 use super::audit::Change;
 use super::column::{Json, Microseconds};
+use super::named::not_found;
 use super::transaction::{Snapshot, Transaction};
 use crate::error::{Error, Result};
 use crate::lifecycle::{ExistingFlag, NewFlag};
 use crate::model::experiment::Experiment;
 use crate::model::flag::FeatureFlag;
-use crate::model::suggest::closest;
 
 const ALL: &str = "SELECT * FROM feature_flag ORDER BY created_at DESC, id DESC";
 const BY_ID: &str = "SELECT * FROM feature_flag WHERE id = ?1";
@@ -73,7 +73,11 @@ impl Snapshot<'_> {
         self.row(BY_ID, (id,), read_flag)?.ok_or_else(|| Error::not_found("flag", id.to_string()))
     }
 
-    fn flag_keys(&self) -> Result<Vec<String>> {
+    /// The keys of all flags, deleted ones included, in alphabetical order.
+    ///
+    /// # Errors
+    /// `Storage` when they cannot be read.
+    pub fn flag_keys(&self) -> Result<Vec<String>> {
         self.rows(KEYS, (), |row| row.get(0))
     }
 }
@@ -85,9 +89,7 @@ impl Transaction<'_> {
     /// `Storage` when it cannot be written; `Bug` when the key is taken, which the rule for new flags excludes.
     pub fn insert_flag(&mut self, new: NewFlag, change: &Change) -> Result<FeatureFlag> {
         if let Some(id) = new.replaces {
-            let removed = self.flag_by_id(id)?;
-            self.write(DELETE, (id,))?;
-            self.record(change, (NOUN, id), Some(&removed), None)?;
+            self.remove_flag(id, change)?;
         }
         let mut flag = new.flag;
         flag.id = self.write_flag(INSERT, &flag)?;
@@ -95,12 +97,25 @@ impl Transaction<'_> {
         Ok(flag)
     }
 
-    /// Stores what became of a flag.
+    /// Removes a deleted flag for good, so that its key can be used again (L-6).
+    ///
+    /// # Errors
+    /// `NotFound` when it is not stored; `Storage` when it cannot be written.
+    pub fn remove_flag(&mut self, id: i64, change: &Change) -> Result<()> {
+        let removed = self.flag_by_id(id)?;
+        self.write(DELETE, (id,))?;
+        self.record(change, (NOUN, id), Some(&removed), None)
+    }
+
+    /// Stores what became of a flag; one that stays as it is leaves no trace.
     ///
     /// # Errors
     /// `NotFound` when it is not stored; `Storage` when it cannot be written.
     pub fn update_flag(&mut self, flag: &FeatureFlag, change: &Change) -> Result<()> {
         let before = self.flag_by_id(flag.id)?;
+        if before == *flag {
+            return Ok(());
+        }
         self.write_flag(UPDATE, flag)?;
         self.record(change, (NOUN, flag.id), Some(&before), Some(flag))
     }
@@ -120,15 +135,6 @@ impl Transaction<'_> {
             ":created_at": Microseconds(flag.created_at),
         };
         self.write(sql, values)
-    }
-}
-
-/// A thing asked for by key does not exist; the closest key is the hint.
-pub(super) fn not_found(noun: &'static str, key: &str, keys: &[String]) -> Error {
-    let error = Error::not_found(noun, key);
-    match closest(key, keys.iter().map(String::as_str)) {
-        Some(similar) => error.hint(format!("did you mean '{similar}'?")),
-        None => error.hint(format!("list them with `abduck {noun} list`")),
     }
 }
 

@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 const APPLICATION_ID: i64 = 0x6162_646b;
 
 /// All migrations in order. Published ones never change; a change of the tables is a new file at the end.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/001_definitions.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/001_definitions.sql"), include_str!("migrations/002_conclusions.sql")];
 
 /// The version of a catalog that is up to date.
 #[expect(clippy::cast_possible_wrap, reason = "there are a few migrations")]

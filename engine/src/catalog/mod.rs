@@ -11,12 +11,14 @@
 
 mod audit;
 mod cache;
+mod cohort;
 mod column;
 mod experiment;
 mod flag;
 mod history;
 mod holdout;
 mod migration;
+mod named;
 mod place;
 mod saved_metric;
 mod settings;

@@ -75,10 +75,14 @@ impl<'a> Transaction<'a> {
 
     /// Runs a statement that writes; returns the id of the row inserted last.
     pub(super) fn write(&mut self, sql: &'static str, values: impl Params) -> Result<i64> {
-        let connection = &self.snapshot.connection;
-        let written = connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
-        written.map_err(|error| self.snapshot.place.error(error))?;
-        Ok(connection.last_insert_rowid())
+        self.write_rows(sql, values)?;
+        Ok(self.snapshot.connection.last_insert_rowid())
+    }
+
+    /// Runs a statement that writes; returns how many rows it changed.
+    pub(super) fn write_rows(&mut self, sql: &'static str, values: impl Params) -> Result<usize> {
+        let written = self.snapshot.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
+        written.map_err(|error| self.snapshot.place.error(error))
     }
 }
 

@@ -23,6 +23,7 @@ mod lock;
 mod scan;
 mod state;
 mod store;
+mod table;
 
 pub use duckdb::arrow;
 
@@ -33,3 +34,4 @@ pub use self::ingest::{
 pub use self::interrupt::Interrupt;
 pub use self::state::DataState;
 pub use self::store::{EventStore, Reader, Writer};
+pub use self::table::{TableRows, read_table};

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::model::flag::Variant;
+use crate::model::flag::{Variant, percentage_value};
 use crate::model::payload::list;
 
 /// The most variants an experiment may have (V-2).
@@ -14,27 +14,17 @@ const VARIANTS_MAX: usize = 10;
 /// How far a sum of percentages may be from 100 by rounding alone; thirds given with two decimals are not that close.
 const SUM_TOLERANCE: f64 = 1e-9;
 
-/// The variants that the parameters ask for, checked; without any, control and test by halves (L-3).
-pub(super) fn planned_variants(parameters: Option<&Map<String, Value>>) -> Result<Vec<Variant>> {
-    const FIELD: &str = "parameters";
-    let given = match parameters.and_then(|parameters| parameters.get("feature_flag_variants")) {
-        None | Some(Value::Null) => Vec::new(),
-        Some(variants) => list(FIELD, variants.clone())?,
-    };
-    if given.is_empty() {
-        return Ok(default_variants());
+/// The variants in a list; missing or null reads as none.
+pub(super) fn read_variants(field: &str, variants: &Value) -> Result<Vec<Variant>> {
+    if variants.is_null() {
+        return Ok(Vec::new());
     }
+    let given = list(field, variants.clone())?;
+    // Before anything else, as the reference does (V-2).
     if given.len() > VARIANTS_MAX {
-        return Err(Error::invalid_field(FIELD, "invalid_input", "Feature flag variants must be less than 11"));
+        return Err(Error::invalid_field(field, "invalid_input", "Feature flag variants must be less than 11"));
     }
-    let variants = given.iter().enumerate().map(|(index, variant)| read_variant(index, variant));
-    let variants = variants.collect::<Result<Vec<_>>>()?;
-    if !variants.iter().any(|variant| variant.key == "control") {
-        let message = "Feature flag variants must contain a control variant";
-        return Err(Error::invalid_field(FIELD, "invalid_input", message));
-    }
-    check_variants(&variants, FIELD)?;
-    Ok(variants)
+    given.iter().enumerate().map(|(index, variant)| read_variant(field, index, variant)).collect()
 }
 
 /// The variants have keys of their own and share out exactly the whole traffic (V-22, B-13).
@@ -60,8 +50,8 @@ pub(super) fn check_variants(variants: &[Variant], field: &str) -> Result<()> {
 }
 
 /// One variant of a request; what is missing is named together with its place in the list, from 0 (B-5).
-fn read_variant(index: usize, variant: &Value) -> Result<Variant> {
-    let refuse = |message: &str| Err(invalid("parameters", format!("variant {index} {message}")));
+fn read_variant(field: &str, index: usize, variant: &Value) -> Result<Variant> {
+    let refuse = |message: &str| Err(invalid(field, format!("variant {index} {message}")));
     let Value::Object(fields) = variant else { return refuse("must be an object.") };
     let Some(key) = fields.get("key").and_then(Value::as_str).filter(|key| !key.is_empty()) else {
         return refuse("has no key.");
@@ -77,10 +67,28 @@ fn read_variant(index: usize, variant: &Value) -> Result<Variant> {
     Ok(Variant { key: key.to_owned(), name, rollout_percentage })
 }
 
-fn default_variants() -> Vec<Variant> {
+/// The variants of an experiment that names none: control and test by halves (L-3).
+pub(super) fn default_variants() -> Vec<Variant> {
     [("control", "Control Group"), ("test", "Test Variant")]
         .map(|(key, name)| Variant { key: key.to_owned(), name: Some(name.to_owned()), rollout_percentage: 50.0 })
         .into()
+}
+
+/// The variants as a web page reads them (L-20).
+pub(super) fn web_variants(variants: &[Variant]) -> Map<String, Value> {
+    let share = |variant: &Variant| json!({"rollout_percentage": percentage_value(variant.rollout_percentage)});
+    variants.iter().map(|variant| (variant.key.clone(), share(variant))).collect()
+}
+
+/// A variant in its outward form.
+pub(super) fn variant_value(variant: &Variant) -> Value {
+    let mut fields = Map::new();
+    fields.insert("key".to_owned(), variant.key.clone().into());
+    if let Some(name) = &variant.name {
+        fields.insert("name".to_owned(), name.clone().into());
+    }
+    fields.insert("rollout_percentage".to_owned(), percentage_value(variant.rollout_percentage));
+    Value::Object(fields)
 }
 
 fn invalid(field: &str, message: impl std::fmt::Display) -> Error {

@@ -1,5 +1,9 @@
 //! Feature flags: what splits the traffic (lifecycle rules 1.6 and F-0).
 
+mod request;
+
+pub use request::{CreateFlag, UpdateFlag};
+
 use std::borrow::Cow;
 
 use jiff::Timestamp;
@@ -7,7 +11,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::payload::Payload;
 use crate::error::{Error, Result};
 
 /// A feature flag. Its key is unique among the flags that are not deleted.
@@ -68,8 +71,8 @@ pub struct FlagFilters {
 /// One release condition: all properties hold, and the rollout lets the person in (F-8).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConditionGroup {
-    /// Property filters, all of which must hold.
-    #[serde(default)]
+    /// Property filters, all of which must hold; null reads as none.
+    #[serde(default, deserialize_with = "list_or_none")]
     pub properties: Vec<Value>,
     /// How many of the matching people are let in, in percent; null lets everyone in.
     #[serde(default, serialize_with = "percentage_or_null")]
@@ -106,6 +109,44 @@ pub struct Variant {
 }
 
 impl FeatureFlag {
+    /// Reads a flag that lies elsewhere than in a lab, to evaluate it. Only the key is required; keys that make no difference to
+    /// the evaluation are passed over.
+    ///
+    /// # Errors
+    /// `Invalid`, with the field, when a field is missing or of the wrong form.
+    ///
+    /// ```
+    /// use abduck::model::flag::FeatureFlag;
+    ///
+    /// let flag = FeatureFlag::from_json(serde_json::json!({"key": "new-checkout", "team_id": 3}))?;
+    /// assert!(flag.active && !flag.deleted);
+    /// # Ok::<(), abduck::Error>(())
+    /// ```
+    pub fn from_json(definition: Value) -> Result<Self> {
+        let Value::Object(mut fields) = definition else {
+            return Err(Error::invalid_field("flag", "invalid", "a flag must be an object"));
+        };
+        // Null is what other systems write for "not set".
+        fields.retain(|field, value| EVALUATED.contains(&field.as_str()) && !value.is_null());
+        let deleted = fields.remove("deleted").unwrap_or(Value::Bool(false));
+        let deleted =
+            deleted.as_bool().ok_or_else(|| Error::invalid_field("deleted", "invalid", "Must be a valid boolean."))?;
+        let request = CreateFlag::from_json(Value::Object(fields))?;
+        Ok(Self {
+            id: 0,
+            key: request.key,
+            name: request.name,
+            filters: request.filters,
+            rollout_percentage: request.rollout_percentage,
+            active: request.active,
+            deleted,
+            ensure_experience_continuity: request.ensure_experience_continuity,
+            version: 1,
+            created_by: None,
+            created_at: Timestamp::UNIX_EPOCH,
+        })
+    }
+
     /// The variants in order; none for a flag that is only on or off.
     #[must_use]
     pub fn variants(&self) -> &[Variant] {
@@ -124,60 +165,12 @@ impl FeatureFlag {
     }
 }
 
-/// The request to make a flag of its own, without an experiment.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct CreateFlag {
-    /// The name that assignments and events carry.
-    pub key: String,
-    /// The description.
-    pub name: String,
-    /// Who gets which variant.
-    pub filters: FlagFilters,
-    /// The rollout of a flag whose filters have no groups, in percent (F-0).
-    #[serde(serialize_with = "percentage_or_null")]
-    #[schemars(with = "Option<f64>")]
-    pub rollout_percentage: Option<f64>,
-    /// Whether the flag is evaluated at all.
-    pub active: bool,
-    /// Whether people keep the variant they had before they signed in.
-    pub ensure_experience_continuity: bool,
-}
+/// What an evaluation depends on.
+const EVALUATED: [&str; 6] =
+    ["key", "filters", "rollout_percentage", "active", "deleted", "ensure_experience_continuity"];
 
-/// What a client may give when it makes a flag.
-const WRITABLE: [&str; 6] = ["key", "name", "filters", "rollout_percentage", "active", "ensure_experience_continuity"];
-
-/// What a client may send back, without effect.
-const READ_ONLY: [&str; 5] = ["id", "version", "deleted", "created_by", "created_at"];
-
-impl CreateFlag {
-    /// Reads the request.
-    ///
-    /// # Errors
-    /// `Invalid`, with the field, when a field is missing, unknown or of the wrong form.
-    ///
-    /// ```
-    /// use abduck::model::flag::CreateFlag;
-    ///
-    /// let request = CreateFlag::from_json(serde_json::json!({"key": "new-checkout"}))?;
-    /// assert!(request.active);
-    /// # Ok::<(), abduck::error::Error>(())
-    /// ```
-    pub fn from_json(request: Value) -> Result<Self> {
-        let mut payload = Payload::open(request, &WRITABLE, &READ_ONLY)?;
-        let key = payload.required_text("key")?;
-        let filters = serde_json::from_value(Value::Object(payload.object("filters")?)).map_err(|error| {
-            Error::invalid_field("filters", "invalid", format!("the filters cannot be read: {error}"))
-        })?;
-        Ok(Self {
-            key,
-            name: payload.nullable_text("name")?.unwrap_or_default(),
-            filters,
-            rollout_percentage: payload.nullable_percentage("rollout_percentage")?,
-            active: payload.boolean("active", true)?,
-            ensure_experience_continuity: payload.boolean("ensure_experience_continuity", false)?,
-        })
-    }
+fn list_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn variants_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Variant>, D::Error> {

@@ -92,6 +92,9 @@ pub const ALL_EVENTS: &str = "all events";
 /// The most steps a funnel can have: one bit of a 32-bit mask each.
 pub const STEPS_MAX: usize = 32;
 
+/// What clients match on when there is no metric.
+const NO_TARGET_METRIC: &str = "Experiment has no target metric";
+
 /// The default window of a funnel, 14 days (Q-F4).
 const DEFAULT_WINDOW: ConversionWindow = ConversionWindow { length: 14, unit: WindowUnit::Day };
 
@@ -388,8 +391,13 @@ fn known_keys(unknown: &str, known: &[&str]) -> String {
     }
 }
 
+/// Whether a metric was refused because there is none.
+pub(crate) fn is_absent(error: &Error) -> bool {
+    error.to_string() == NO_TARGET_METRIC
+}
+
 fn no_target_metric() -> Error {
-    Error::invalid_field("filters", "invalid_input", "Experiment has no target metric")
+    Error::invalid_field("filters", "invalid_input", NO_TARGET_METRIC)
 }
 
 fn unsupported(field: &str, what: impl std::fmt::Display, supported: &str) -> Error {

@@ -30,6 +30,15 @@ impl Payload {
         }
     }
 
+    /// Reads a field only if it was given: an update changes nothing else.
+    pub(crate) fn if_given<T>(
+        &mut self,
+        field: &str,
+        read: impl FnOnce(&mut Self, &str) -> Result<T>,
+    ) -> Result<Option<T>> {
+        if self.fields.contains_key(field) { read(self, field).map(Some) } else { Ok(None) }
+    }
+
     /// A text that must be given and must hold something (V-1).
     pub(crate) fn required_text(&mut self, field: &str) -> Result<String> {
         let value = self.fields.remove(field).ok_or_else(|| required(field))?;
@@ -91,6 +100,29 @@ impl Payload {
         }
     }
 
+    /// One of the named choices, or nothing.
+    pub(crate) fn choice_or_null<T: Copy>(&mut self, field: &str, choices: &[(&str, T)]) -> Result<Option<T>> {
+        self.nullable(field).map(|value| choice(field, &value, choices)).transpose()
+    }
+
+    /// A list that must be given.
+    pub(crate) fn required_list(&mut self, field: &str) -> Result<Vec<Value>> {
+        match self.fields.remove(field) {
+            None => Err(required(field)),
+            Some(Value::Null) => Err(null(field)),
+            Some(value) => list(field, value),
+        }
+    }
+
+    /// An object that must be given.
+    pub(crate) fn required_object(&mut self, field: &str) -> Result<Map<String, Value>> {
+        match self.fields.remove(field) {
+            None => Err(required(field)),
+            Some(Value::Null) => Err(null(field)),
+            Some(value) => object(field, value),
+        }
+    }
+
     /// An object that may be absent, but not null; absent is empty.
     pub(crate) fn object(&mut self, field: &str) -> Result<Map<String, Value>> {
         match self.fields.remove(field) {
@@ -108,6 +140,11 @@ impl Payload {
             Some(Value::Null) => Err(null(field)),
             Some(_) => Err(Error::invalid_field(field, "invalid", "Must be a valid boolean.")),
         }
+    }
+
+    /// Whatever was given; null when nothing was.
+    pub(crate) fn value(&mut self, field: &str) -> Value {
+        self.fields.remove(field).unwrap_or_default()
     }
 
     fn nullable(&mut self, field: &str) -> Option<Value> {

@@ -47,12 +47,13 @@ pub enum Semantics {
 /// # Errors
 /// `NotReady` for a draft (B-6) and before the experiment begins; `Invalid` when the metric or the lab's test-account filters are wrong or not supported.
 pub fn compile(experiment: &Experiment, flag: &FeatureFlag, settings: &LabSettings, as_of: Timestamp) -> Result<Plan> {
+    // Without a metric, the reference says so first; without a start it crashes (B-6).
+    if experiment.is_draft() && !experiment.filters.is_empty() {
+        return Err(no_start());
+    }
     let metric = Metric::parse(&experiment.filters)?;
     refuse_other_statistics(experiment)?;
-    let start = experiment.start_date.ok_or_else(|| {
-        Error::not_ready("Experiment does not have a start date")
-            .hint("launch it first: `abduck experiment launch KEY`")
-    })?;
+    let start = experiment.start_date.ok_or_else(no_start)?;
     if as_of < start {
         return Err(Error::not_ready(format!("the experiment begins on {start}, which is after {as_of}"))
             .hint("ask for results once it has begun, or for a later moment"));
@@ -69,6 +70,10 @@ pub fn compile(experiment: &Experiment, flag: &FeatureFlag, settings: &LabSettin
     };
     let population = Population::new(experiment, flag, settings, range, filter_test_accounts)?;
     Ok(Plan { semantics: Semantics::Compatible, population, measure })
+}
+
+fn no_start() -> Error {
+    Error::not_ready("Experiment does not have a start date").hint("launch it first: `abduck experiment launch KEY`")
 }
 
 /// Refuses statistics other than the compatible ones of version 1: only these are built.

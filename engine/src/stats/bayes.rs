@@ -61,6 +61,8 @@ const AGREEMENT: f64 = 1e-13;
 const HALVINGS: u32 = 4;
 /// Relative rounding error of the special functions and sums involved; the tests see less than a tenth.
 const ROUNDING: f64 = 1e-13;
+/// Relative rounding error of the position of one arm beside another; far from both tops it weighs more.
+const POSITION_ROUNDING: f64 = 4.0 * f64::EPSILON;
 
 impl Posterior {
     /// A Beta posterior with the given shapes.
@@ -149,7 +151,8 @@ pub fn expected_loss(target: &Posterior, others: &[Posterior]) -> Result<Bounded
         let needed = ((axis.span() / loss).ln() + LOSS_DIGITS).min(DEEPEST);
         if depth >= needed {
             let cut_off = axis.span() * (-depth).exp();
-            return Ok(Bounded { value: loss, error_bound: disagreement + cut_off + 2.0 * ROUNDING * loss });
+            let rounding = 2.0 * ROUNDING + axis.sensitivity() * POSITION_ROUNDING;
+            return Ok(Bounded { value: loss, error_bound: disagreement + cut_off + rounding * loss });
         }
         depth = needed;
     }

@@ -78,7 +78,7 @@ impl Bell {
     }
 
     /// Derivative of the log density.
-    fn slope(&self, offset: f64) -> f64 {
+    pub(super) fn slope(&self, offset: f64) -> f64 {
         match *self {
             Self::LogOdds { a, b } => {
                 let (p, q) = odds_shares(a, b, offset);

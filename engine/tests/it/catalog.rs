@@ -43,7 +43,7 @@ fn create(catalog: &mut Catalog, fields: Value, now: Timestamp) -> Result<(Exper
     let request = CreateExperiment::from_json(fields)?;
     let mut transaction = catalog.transaction()?;
     let flag = transaction.existing_flag(&request.feature_flag_key)?;
-    let new = lifecycle::create(request, &Surroundings { flag, holdout: None }, now, Some("ada"))?;
+    let new = lifecycle::create(request, &Surroundings { flag, ..Surroundings::default() }, now, Some("ada"))?;
     let made = transaction.insert_experiment(new, &change("create"))?;
     transaction.commit()?;
     Ok(made)
@@ -133,7 +133,7 @@ fn launching_is_stored_with_what_was_and_what_is() {
     let experiment = transaction.experiment("checkout").unwrap();
     let flag = transaction.flag_of(&experiment).unwrap();
     let (experiment, flag) = lifecycle::launch(&experiment, &flag, now(), now()).unwrap();
-    transaction.update_experiment(&experiment, &change("launch")).unwrap();
+    transaction.update_experiment(&experiment, None, &change("launch")).unwrap();
     transaction.update_flag(&flag, &change("launch")).unwrap();
     transaction.commit().unwrap();
 
@@ -169,7 +169,7 @@ fn a_crash_before_the_commit_leaves_no_trace() {
     let experiment = transaction.experiment("checkout").unwrap();
     let flag = transaction.flag_of(&experiment).unwrap();
     let (experiment, flag) = lifecycle::launch(&experiment, &flag, now(), now()).unwrap();
-    transaction.update_experiment(&experiment, &change("launch")).unwrap();
+    transaction.update_experiment(&experiment, None, &change("launch")).unwrap();
     transaction.update_flag(&flag, &change("launch")).unwrap();
     // What is on disk at this moment is what a crash would leave.
     let crashed = tempdir().unwrap();
@@ -205,7 +205,7 @@ fn l6_a_deleted_flag_makes_room_for_its_key() {
     let (_folder, mut catalog) = lab();
     let request = CreateFlag::from_json(json!({"key": "checkout"})).unwrap();
     let mut transaction = catalog.transaction().unwrap();
-    let new = lifecycle::create_flag(request, None, now(), None).unwrap();
+    let new = lifecycle::create_flag(request, None, &[], now(), None).unwrap();
     let old = transaction.insert_flag(new, &change("create flag")).unwrap();
     transaction.update_flag(&FeatureFlag { deleted: true, ..old.clone() }, &change("delete flag")).unwrap();
     transaction.commit().unwrap();

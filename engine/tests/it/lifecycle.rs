@@ -1,6 +1,6 @@
 //! The rules: what may be done to an experiment, and what it changes. Each test names its rule.
 
-use abduck::lifecycle::{ExistingFlag, NewExperiment, Surroundings, create, create_flag, end, launch};
+use abduck::lifecycle::{Ending, ExistingFlag, NewExperiment, Surroundings, create, create_flag, end, launch};
 use abduck::model::experiment::{CreateExperiment, Experiment, Status};
 use abduck::model::flag::{CreateFlag, FeatureFlag, Variant};
 use abduck::model::holdout::Holdout;
@@ -14,6 +14,10 @@ fn at(text: &str) -> Timestamp {
 
 fn now() -> Timestamp {
     at("2024-02-01T00:00:00Z")
+}
+
+fn at_once() -> Ending {
+    Ending { at: now(), conclusion: None, comment: None }
 }
 
 /// A request with a name and a key, and the given fields on top.
@@ -55,7 +59,7 @@ fn draft() -> (Experiment, FeatureFlag) {
 
 fn existing(deleted: bool, has_experiment: bool) -> Surroundings {
     let flag = FeatureFlag { id: 7, deleted, ..draft().1 };
-    Surroundings { flag: Some(ExistingFlag { flag, has_experiment }), holdout: None }
+    Surroundings { flag: Some(ExistingFlag { flag, has_experiment }), ..Surroundings::default() }
 }
 
 #[test]
@@ -93,7 +97,7 @@ fn l2_the_holdout_is_copied_to_the_flag() {
         "created_at": now(), "updated_at": now(),
     });
     let holdout: Holdout = serde_json::from_value(holdout).unwrap();
-    let surroundings = Surroundings { flag: None, holdout: Some(holdout) };
+    let surroundings = Surroundings { holdout: Some(holdout), ..Surroundings::default() };
     let new = create_with(json!({"holdout_id": 3}), &surroundings).unwrap();
     assert_eq!(json!(new.flag.filters.holdout_groups), groups);
     assert_eq!(new.experiment.holdout_id, Some(3));
@@ -257,19 +261,19 @@ fn v20_v22_a_flag_of_its_own_follows_the_rules_for_flags() {
         let variants = [variant("a", percentages[0]), variant("b", percentages[1])];
         CreateFlag::from_json(json!({"key": "new", "filters": {"multivariate": {"variants": variants}}})).unwrap()
     };
-    let flag = create_flag(request([60.0, 40.0]), None, now(), None).unwrap().flag;
+    let flag = create_flag(request([60.0, 40.0]), None, &[], now(), None).unwrap().flag;
     assert!(flag.active && !flag.deleted && flag.groups()[0].properties.is_empty());
-    let error = create_flag(request([60.0, 30.0]), None, now(), None).unwrap_err();
+    let error = create_flag(request([60.0, 30.0]), None, &[], now(), None).unwrap_err();
     assert_eq!(parts(&error).0, "filters");
     let taken = existing(false, false).flag;
-    assert_eq!(create_flag(request([60.0, 40.0]), taken.as_ref(), now(), None).unwrap_err().code(), "unique");
+    assert_eq!(create_flag(request([60.0, 40.0]), taken.as_ref(), &[], now(), None).unwrap_err().code(), "unique");
 }
 
 #[test]
 fn f0_a_flag_without_groups_reads_as_one_group() {
     let request =
         json!({"key": "old", "rollout_percentage": 30, "filters": {"properties": [{"key": "plan", "value": "pro"}]}});
-    let flag = create_flag(CreateFlag::from_json(request).unwrap(), None, now(), None).unwrap().flag;
+    let flag = create_flag(CreateFlag::from_json(request).unwrap(), None, &[], now(), None).unwrap().flag;
     let group = json!({"properties": [{"key": "plan", "value": "pro"}], "rollout_percentage": 30});
     assert_eq!(json!(flag.groups()), json!([group]));
     for variants in [json!(null), json!({}), json!("none")] {
@@ -361,14 +365,14 @@ fn launch_is_refused_when_launched_archived_without_flag_or_past_the_end() {
 #[test]
 fn l16_end_ends_a_launched_experiment_now() {
     let experiment = created(json!({"start_date": "2024-01-01", "end_date": "2024-06-01"})).experiment;
-    let ended = end(&experiment, now(), now()).unwrap();
+    let ended = end(&experiment, at_once(), now()).unwrap();
     assert_eq!((ended.end_date, ended.status(now())), (Some(now()), Status::Complete));
     assert_eq!(Experiment { end_date: experiment.end_date, ..ended }, experiment, "nothing else changes");
 }
 
 #[test]
 fn end_is_refused_for_a_draft_when_ended_and_before_the_start() {
-    let refused = |fields| end(&created(fields).experiment, now(), now()).unwrap_err();
+    let refused = |fields| end(&created(fields).experiment, at_once(), now()).unwrap_err();
     assert!(matches!(refused(json!({})).kind(), ErrorKind::NotReady { .. }));
     let ended = refused(json!({"start_date": "2024-01-01", "end_date": "2024-01-20"}));
     assert!(matches!(ended.kind(), ErrorKind::NotAllowed { .. }));

@@ -19,3 +19,4 @@ mod ingest;
 mod lifecycle;
 mod results;
 mod tidy;
+mod updates;

@@ -206,17 +206,23 @@ fn json_is_read_back_with_unknown_fields_denied() {
 #[test]
 fn variants_cannot_break_out_of_the_query() {
     let key = "x'); DROP TABLE event; --\"";
-    let lines = [event("a", "vi'ew", "2024-01-05T00:00:00Z", &json!({format!("$feature/{key}"): "control"}))];
+    let lines = [event("a", "vi'ew", "2024-01-05T00:00:00Z", &json!({"$feature/x": key, key: 1}))];
     let directory = tempfile::tempdir().unwrap();
     let mut story = Story { lab: Engine::init(directory.path().join("lab")).unwrap(), directory };
     story.add("events.ndjson", &lines);
     let experiment = json!({
-        "name": key, "feature_flag_key": key, "start_date": "2024-01-01T00:00:00Z",
-        "filters": {"events": [{"id": "vi'ew", "properties": [{"key": "a'b", "value": "c'd", "operator": "is_not"}]}]},
+        "name": key, "feature_flag_key": "x", "start_date": "2024-01-01T00:00:00Z",
+        "parameters": {"feature_flag_variants": [
+            {"key": "control", "rollout_percentage": 50}, {"key": key, "rollout_percentage": 50},
+        ]},
+        "filters": {"events": [{"id": "vi'ew", "properties": [
+            {"key": "a'b", "value": "c'd", "operator": "is_not"}, {"key": key, "operator": "is_set"},
+        ]}]},
     });
     story.lab.create_experiment(CreateExperiment::from_json(experiment).unwrap(), at(NOW), None).unwrap();
-    let result = story.lab.results(key, &request()).unwrap();
-    assert_eq!(rows(&result)[0].count, 1);
+    let result = story.lab.results("x", &request()).unwrap();
+    let counts: Vec<_> = rows(&result).iter().map(|row| (row.variant.clone(), row.count)).collect();
+    assert_eq!(counts, [("control".to_owned(), 0), (key.to_owned(), 1)]);
     assert_eq!(story.lab.data_state().unwrap().event_count, 1);
 }
 

@@ -11,19 +11,19 @@ use super::source;
 use crate::error::{Error, Result};
 
 /// The lines of a file, numbered from 1.
-pub(super) struct Lines {
+pub(in crate::events) struct Lines {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
     number: u64,
 }
 
 impl Lines {
-    pub(super) fn open(path: &Path, bytes: Arc<AtomicU64>) -> Result<Self> {
+    pub(in crate::events) fn open(path: &Path, bytes: Arc<AtomicU64>) -> Result<Self> {
         Ok(Self { path: path.to_owned(), reader: source::open(path, bytes)?, number: 0 })
     }
 
     /// Appends the next line, its end included, to `line`; returns its number, or `None` at the end of the file.
-    pub(super) fn append_next(&mut self, line: &mut Vec<u8>) -> Result<Option<u64>> {
+    pub(in crate::events) fn append_next(&mut self, line: &mut Vec<u8>) -> Result<Option<u64>> {
         let start = line.len();
         let read = self.reader.read_until(b'\n', line).map_err(|error| self.unreadable(error))?;
         if read == 0 {
@@ -37,7 +37,7 @@ impl Lines {
     }
 
     /// The next line that is not blank, in place of `line`.
-    pub(super) fn next_filled(&mut self, line: &mut Vec<u8>) -> Result<Option<u64>> {
+    pub(in crate::events) fn next_filled(&mut self, line: &mut Vec<u8>) -> Result<Option<u64>> {
         loop {
             line.clear();
             match self.append_next(line)? {
@@ -59,7 +59,7 @@ impl Lines {
 }
 
 /// The records of a CSV file.
-pub(super) struct Records {
+pub(in crate::events) struct Records {
     lines: Lines,
     parser: csv_core::Reader,
     text: Vec<u8>,
@@ -69,7 +69,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn open(path: &Path, bytes: Arc<AtomicU64>) -> Result<Self> {
+    pub(in crate::events) fn open(path: &Path, bytes: Arc<AtomicU64>) -> Result<Self> {
         Ok(Self {
             lines: Lines::open(path, bytes)?,
             parser: csv_core::Reader::new(),
@@ -81,7 +81,7 @@ impl Records {
     }
 
     /// Reads the next record; returns the number of its first line, or `None` at the end of the file.
-    pub(super) fn advance(&mut self) -> Result<Option<u64>> {
+    pub(in crate::events) fn advance(&mut self) -> Result<Option<u64>> {
         let Some(first) = self.lines.next_filled(&mut self.text)? else { return Ok(None) };
         self.parser.reset();
         let (mut read, mut written, mut ended) = (0, 0, 0);
@@ -117,18 +117,18 @@ impl Records {
     }
 
     /// The number of fields of the record.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::events) fn len(&self) -> usize {
         self.count
     }
 
     /// A field of the record.
-    pub(super) fn field(&self, index: usize) -> &[u8] {
+    pub(in crate::events) fn field(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.fields[start..self.ends[index]]
     }
 
     /// The text of the record as it stands in the file.
-    pub(super) fn text(&self) -> &[u8] {
+    pub(in crate::events) fn text(&self) -> &[u8] {
         self.text.trim_ascii_end()
     }
 }

@@ -15,13 +15,13 @@
 pub(super) mod checked;
 pub(super) mod identity;
 mod instant;
-mod lines;
+pub(super) mod lines;
 pub(super) mod mapping;
 pub(super) mod rejects;
 mod report;
 pub(super) mod source;
 pub(super) mod stage;
-mod text;
+pub(super) mod text;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -84,7 +84,7 @@ enum Compression {
 }
 
 /// The format by the end of a file's name, unless it was given.
-pub(super) fn format_of(path: &Path, given: Option<Format>) -> Result<Format> {
+pub(in crate::events) fn format_of(path: &Path, given: Option<Format>) -> Result<Format> {
     let (name, compression) = compression_of(path);
     let known = match name.rsplit_once('.').map(|(_, extension)| extension) {
         Some("parquet" | "pq") => Some(Format::Parquet),

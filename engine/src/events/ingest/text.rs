@@ -22,7 +22,7 @@ const BATCH_ROWS: usize = 32_768;
 const SAMPLE_LINES: usize = 1_000;
 
 /// The header of a CSV file.
-pub(super) fn csv_columns(path: &Path) -> Result<Vec<String>> {
+pub(in crate::events) fn csv_columns(path: &Path) -> Result<Vec<String>> {
     let mut records = Records::open(path, Arc::default())?;
     if records.advance()?.is_none() {
         return Err(Error::schema(format!("{}: the file is empty", path.display()))
@@ -248,7 +248,7 @@ fn text(value: &Value) -> Option<String> {
 
 /// A CSV field as a property. It is a number or a truth value only if that reads back as the same text, so that nothing
 /// is lost of ids such as `007`; an empty field is no value.
-fn typed(field: &str) -> Option<Value> {
+pub(in crate::events) fn typed(field: &str) -> Option<Value> {
     let number = || {
         let number = match field.parse::<i64>() {
             Ok(integer) => Number::from(integer),

@@ -4,6 +4,7 @@
 //! families and single cases that are not built yet. The list can only be true: the test fails when a listed case passes
 //! or an unlisted one fails. With any other folder the list is ignored and everything is reported.
 
+mod flags;
 mod journeys;
 mod lifecycle;
 mod statistics;
@@ -53,6 +54,8 @@ fn run(record: &Value) -> Verdict {
         journeys::run(record)
     } else if record.get("operation").is_some() {
         lifecycle::run(record)
+    } else if record["kind"].as_str().is_some_and(|kind| kind.starts_with("flag_")) {
+        flags::run(record)
     } else {
         Verdict::NotBuilt
     }
