@@ -6,11 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use abduck::events::{Change, ColumnMapping, DataState, Format};
+use abduck::events::{Change, ColumnMapping, DataState, Format, TimestampUnit};
 use abduck::lifecycle::Ending;
 use abduck::model::settings::LabSettings;
 use abduck::report;
-use abduck::{CreateExperiment, Engine, Error, Experiment, IngestOptions, Interrupt, Progress, ResultsRequest, Source};
+use abduck::{
+    CreateExperiment, Engine, Error, Experiment, IngestOptions, Interrupt, Progress, ResultsRequest, Source,
+    TableOptions,
+};
 use jiff::Timestamp;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -47,6 +50,43 @@ struct Options {
     strict: bool,
 }
 
+/// How a table of persons, or of groups of a type, is asked to be taken in.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TableRequest {
+    group_type: Option<String>,
+    as_of: Option<String>,
+    format: Option<Format>,
+    strict: bool,
+    distinct_id: Option<String>,
+    person_id: Option<String>,
+    group_key: Option<String>,
+    timestamp: Option<String>,
+    properties: Option<String>,
+    timestamp_unit: Option<TimestampUnit>,
+    timezone: Option<String>,
+}
+
+impl TableRequest {
+    /// The type of the groups, if they are groups, and the options.
+    fn understood(self, py: Python<'_>) -> PyResult<(Option<String>, TableOptions)> {
+        let as_of = moment(self.as_of.as_deref()).map_err(|error| exception(py, &error))?;
+        let options = TableOptions {
+            as_of,
+            format: self.format,
+            strict: self.strict,
+            distinct_id: self.distinct_id,
+            person_id: self.person_id,
+            group_key: self.group_key,
+            timestamp: self.timestamp,
+            properties: self.properties,
+            timestamp_unit: self.timestamp_unit,
+            timezone: self.timezone,
+        };
+        Ok((self.group_type, options))
+    }
+}
+
 #[pymethods]
 impl Lab {
     #[staticmethod]
@@ -81,6 +121,33 @@ impl Lab {
 
     fn ingest_frame(&self, frame: &Bound<'_, PyAny>, options: &str, progress: Option<Py<PyAny>>) -> PyResult<String> {
         self.ingest(frame.py(), arrow::import(frame)?, options, progress)
+    }
+
+    fn ingest_table_files(
+        &self,
+        py: Python<'_>,
+        files: Vec<String>,
+        options: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        self.ingest_table(py, Source::Files(files), options, progress)
+    }
+
+    fn ingest_table_frame(
+        &self,
+        frame: &Bound<'_, PyAny>,
+        options: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        self.ingest_table(frame.py(), arrow::import(frame)?, options, progress)
+    }
+
+    fn person(&self, py: Python<'_>, distinct_id: &str) -> PyResult<String> {
+        self.run(py, |engine| engine.person(distinct_id)).and_then(|person| json(&person))
+    }
+
+    fn group(&self, py: Python<'_>, group_type: &str, group_key: &str) -> PyResult<String> {
+        self.run(py, |engine| engine.group(group_type, group_key)).and_then(|group| json(&group))
     }
 
     fn attach(&self, py: Python<'_>, pattern: &str, mapping: &str) -> PyResult<String> {
@@ -194,6 +261,25 @@ impl Lab {
         report.and_then(|report| json(&report))
     }
 
+    fn ingest_table(
+        &self,
+        py: Python<'_>,
+        source: Source,
+        options: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let (group_type, options) = read::<TableRequest>(py, "options", options)?.understood(py)?;
+        let report = self.run_with_progress(
+            py,
+            |engine, tell| match &group_type {
+                Some(group_type) => engine.ingest_groups(source, group_type, &options, tell),
+                None => engine.ingest_persons(source, &options, tell),
+            },
+            progress,
+        );
+        report.and_then(|report| json(&report))
+    }
+
     fn run_with_progress<T: Send>(
         &self,
         py: Python<'_>,
@@ -279,6 +365,7 @@ fn shown_state(state: &DataState) -> Value {
         "data_version": state.data_version,
         "event_count": state.event_count,
         "person_count": state.person_count,
+        "group_types": state.group_types,
         "first_event": state.first_event,
         "last_event": state.last_event,
         "attached": state.attached,

@@ -81,7 +81,7 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         directory: Option<PathBuf>,
     },
-    /// Take events into the lab: all of them or, on error, none
+    /// Take events, or tables of persons or groups, into the lab: all of a call or, on error, nothing
     Ingest(Box<IngestArguments>),
     /// Make Parquet files part of the events without copying them
     Attach(Box<AttachArguments>),
@@ -93,6 +93,12 @@ pub(crate) enum Command {
     },
     /// Show what the lab holds
     Status,
+    /// Look at persons
+    #[command(subcommand)]
+    Person(PersonCommand),
+    /// Look at groups
+    #[command(subcommand)]
+    Group(GroupCommand),
     /// Show or change the settings of the lab
     #[command(subcommand)]
     Settings(SettingsCommand),
@@ -121,6 +127,29 @@ pub(crate) enum Command {
         /// Where to make the lab; it is kept [default: a new temporary directory]
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         directory: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PersonCommand {
+    /// Show a person: the distinct ids and the latest properties
+    Show {
+        /// One of the person's distinct ids
+        #[arg(value_name = "ID")]
+        distinct_id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GroupCommand {
+    /// Show a group: its latest properties
+    Show {
+        /// The type of the group, such as company
+        #[arg(value_name = "TYPE")]
+        group_type: String,
+        /// The key of the group
+        #[arg(value_name = "KEY")]
+        group_key: String,
     },
 }
 

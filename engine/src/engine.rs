@@ -17,8 +17,8 @@ use crate::backend;
 use crate::catalog::{CachedResult, Catalog};
 use crate::error::{Error, Result};
 use crate::events::{
-    self, AttachReport, ColumnMapping, DataState, EventStore, IngestOptions, IngestReport, Interrupt, Progress, Reader,
-    Source,
+    self, AttachReport, ColumnMapping, DataState, EventStore, GroupProfile, IngestOptions, IngestReport, Interrupt,
+    PersonProfile, Progress, Reader, Source, TableOptions, TableReport,
 };
 use crate::model::experiment::Experiment;
 use crate::model::filter::Filter;
@@ -150,6 +150,59 @@ impl Engine {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<IngestReport> {
         events::ingest(&self.events, source, options, self.patience, &self.interrupt, progress)
+    }
+
+    /// Takes a table of persons and their properties into the lab: all of it or, on error, nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::ingest`].
+    pub fn ingest_persons(
+        &mut self,
+        source: Source,
+        options: &TableOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<TableReport> {
+        events::ingest_persons(&self.events, source, options, self.patience, &self.interrupt, progress)
+    }
+
+    /// Takes a table of groups of one type and their properties into the lab: all of it or, on error, nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::ingest`]; also `Schema` when there are five other types of groups.
+    pub fn ingest_groups(
+        &mut self,
+        source: Source,
+        group_type: &str,
+        options: &TableOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<TableReport> {
+        events::ingest_groups(&self.events, source, group_type, options, self.patience, &self.interrupt, progress)
+    }
+
+    /// The person that a distinct id belongs to.
+    ///
+    /// # Errors
+    /// `NotFound` when no event and no table has named it; `Busy` when somebody else holds the lab.
+    pub fn person(&self, distinct_id: &str) -> Result<PersonProfile> {
+        let found = self.reader("show a person")?.0.person(distinct_id)?;
+        found.ok_or_else(|| Error::not_found("person", distinct_id).hint("give a distinct id as the events have it"))
+    }
+
+    /// The group of a type with a key.
+    ///
+    /// # Errors
+    /// `NotFound` when no event and no table has described it; `Busy` when somebody else holds the lab.
+    pub fn group(&self, group_type: &str, group_key: &str) -> Result<GroupProfile> {
+        let reader = self.reader("show a group")?.0;
+        if let Some(found) = reader.group(group_type, group_key)? {
+            return Ok(found);
+        }
+        let types: Vec<String> = reader.group_types()?.into_iter().map(|known| known.name).collect();
+        let error = Error::not_found("group", format!("{group_type} {group_key}"));
+        Err(match types.join(", ").as_str() {
+            "" => error.hint("no event and no table has named a type of groups yet"),
+            known => error.hint(format!("the types of groups are {known}")),
+        })
     }
 
     /// Makes Parquet files part of the events without copying them; `pattern` is a path or a glob.

@@ -17,6 +17,6 @@ mod engine;
 
 pub use engine::{Engine, ResultsRequest};
 pub use error::{Error, ErrorKind, Result};
-pub use events::{ColumnMapping, IngestOptions, IngestReport, Interrupt, Progress, Source};
+pub use events::{ColumnMapping, IngestOptions, IngestReport, Interrupt, Progress, Source, TableOptions, TableReport};
 pub use model::experiment::{CreateExperiment, Experiment};
 pub use results::{ExperimentResult, Explanation};

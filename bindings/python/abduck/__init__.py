@@ -38,6 +38,7 @@ from abduck.experiments import Experiment, Experiments
 from abduck.explanation import Explanation, Query, Stage
 from abduck.flag import Evaluation, Evaluations, evaluate_flag, evaluate_flag_frame
 from abduck.lab import AttachReport, FileReport, IngestReport, Lab, Progress, Settings, Status
+from abduck.profiles import Group, GroupType, Person, TableFileReport, TableReport
 from abduck.result import ExperimentResult, ExperimentSummary, MissingData, Provenance, ResultWarning, VariantRow
 
 __all__ = [
@@ -52,6 +53,8 @@ __all__ = [
     "Experiments",
     "Explanation",
     "FileReport",
+    "Group",
+    "GroupType",
     "IngestReport",
     "InternalError",
     "InvalidError",
@@ -61,6 +64,7 @@ __all__ = [
     "NotAllowedError",
     "NotFoundError",
     "NotReadyError",
+    "Person",
     "Progress",
     "Provenance",
     "Query",
@@ -71,6 +75,8 @@ __all__ = [
     "Stage",
     "Status",
     "StorageError",
+    "TableFileReport",
+    "TableReport",
     "VariantRow",
     "__version__",
     "demo",

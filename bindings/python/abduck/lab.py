@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
 
-from abduck import _engine, _moment
+from abduck import _engine, _moment, profiles
 from abduck.experiments import Experiments
+from abduck.profiles import Group, GroupType, Person, TableReport
 
 
 class ArrowStream(Protocol):
@@ -58,6 +59,10 @@ class IngestReport:
     """Persons all of whose distinct ids are new."""
     merges: int
     """How many times two persons became one."""
+    changed_persons: int
+    """Persons whose properties are others than before."""
+    changed_groups: int
+    """Groups whose properties are others than before."""
     exposures: int
     """Rows that say who was shown a variant; rejected rows are not among them."""
     data_version: int
@@ -112,6 +117,8 @@ class Status:
     """Number of events, stored and attached."""
     persons: int
     """Number of persons."""
+    group_types: tuple[GroupType, ...]
+    """The types of groups, by index."""
     first_event: datetime | None
     """Time of the earliest event."""
     last_event: datetime | None
@@ -205,6 +212,8 @@ class Lab:
         """Takes events in: all of them or, on error or Ctrl-C, none. Taking the same events in again changes nothing.
 
         Columns that are not named are recognised by their names; those without a role become properties of the events.
+        `$set`, `$set_once` and `$unset` among the properties change those of the person, `$groupidentify` those of a
+        group; what was said latest, by the time of the events, counts.
 
         Args:
             source: Paths or glob patterns of Parquet, CSV or NDJSON files; or whatever has `__arrow_c_stream__`: a
@@ -257,6 +266,145 @@ class Lab:
             return _ingest_report(self._inner.ingest_frame(_without_index(source), options, tell))
         return _ingest_report(self._inner.ingest_files(_paths(source), options, tell))
 
+    def ingest_persons(
+        self,
+        source: Source,
+        *,
+        as_of: datetime | str | None = None,
+        distinct_id: str | None = None,
+        person_id: str | None = None,
+        timestamp: str | None = None,
+        properties: str | None = None,
+        timestamp_unit: Literal["seconds", "milliseconds", "microseconds"] | None = None,
+        timezone: str | None = None,
+        format: Literal["parquet", "csv", "ndjson"] | None = None,
+        strict: bool = False,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> TableReport:
+        """Takes a table of persons in: all of it or, on error or Ctrl-C, nothing. Other columns are their properties.
+
+        A row says of a person what `$set` says in an event, and gives way to what is said of later times.
+
+        Args:
+            source: Files or a frame, as in `ingest`.
+            as_of: The time that rows without a time of their own speak of; now if it is left out.
+            distinct_id: The column with a distinct id of the person; recognised as in `ingest`.
+            person_id: The column with another system's id of the person, beside or instead of a distinct id.
+            timestamp: The column that says of which time a row speaks; `timestamp`, if there is one.
+            properties: A column with properties as JSON text, a struct or a map; `properties`, if there is one.
+            timestamp_unit: What a timestamp that is a number counts since 1970.
+            timezone: The IANA time zone of timestamps without an offset; UTC if it is left out.
+            format: The format of all files, where their names don't tell it.
+            strict: Whether one row that can't be taken in refuses them all.
+            progress: As in `ingest`.
+
+        Raises:
+            SchemaError: Columns are not recognised, or rows cannot be taken in.
+            NotFoundError: No file matches.
+            BusyError: Somebody else held the lab for too long.
+
+        >>> import abduck, pyarrow, tempfile
+        >>> lab = abduck.init(tempfile.mkdtemp())
+        >>> lab.ingest_persons(pyarrow.table({"distinct_id": ["ann"], "plan": ["pro"]})).changed
+        1
+        >>> lab.person("ann").properties["plan"]
+        'pro'
+        """
+        return self._ingest_table(
+            source,
+            progress,
+            as_of=_moment.to_text(as_of),
+            distinct_id=distinct_id,
+            person_id=person_id,
+            timestamp=timestamp,
+            properties=properties,
+            timestamp_unit=timestamp_unit,
+            timezone=timezone,
+            format=format,
+            strict=strict,
+        )
+
+    def ingest_groups(
+        self,
+        source: Source,
+        *,
+        group_type: str,
+        as_of: datetime | str | None = None,
+        group_key: str | None = None,
+        timestamp: str | None = None,
+        properties: str | None = None,
+        timestamp_unit: Literal["seconds", "milliseconds", "microseconds"] | None = None,
+        timezone: str | None = None,
+        format: Literal["parquet", "csv", "ndjson"] | None = None,
+        strict: bool = False,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> TableReport:
+        """Takes a table of groups of one type in: all of it or, on error or Ctrl-C, nothing.
+
+        Args:
+            source: Files or a frame, as in `ingest`.
+            group_type: The type of the groups, as events name it in `$groups`.
+            as_of: The time that rows without a time of their own speak of; now if it is left out.
+            group_key: The column with the key of the group; `group_key` or `key`.
+            timestamp: As in `ingest_persons`.
+            properties: As in `ingest_persons`.
+            timestamp_unit: As in `ingest_persons`.
+            timezone: As in `ingest_persons`.
+            format: As in `ingest_persons`.
+            strict: As in `ingest_persons`.
+            progress: As in `ingest`.
+
+        Raises:
+            SchemaError: Columns are not recognised, rows cannot be taken in, or there are five other types of groups.
+            NotFoundError: No file matches.
+            BusyError: Somebody else held the lab for too long.
+
+        >>> import abduck, pyarrow, tempfile
+        >>> lab = abduck.init(tempfile.mkdtemp())
+        >>> lab.ingest_groups(pyarrow.table({"key": ["acme"], "seats": [5]}), group_type="company").changed
+        1
+        >>> lab.group("company", "acme").properties["seats"]
+        5
+        """
+        return self._ingest_table(
+            source,
+            progress,
+            group_type=group_type,
+            as_of=_moment.to_text(as_of),
+            group_key=group_key,
+            timestamp=timestamp,
+            properties=properties,
+            timestamp_unit=timestamp_unit,
+            timezone=timezone,
+            format=format,
+            strict=strict,
+        )
+
+    def _ingest_table(
+        self, source: Source, progress: Callable[[Progress], object] | None, **options: object
+    ) -> TableReport:
+        request = json.dumps(options)
+        tell = None if progress is None else lambda *news: progress(Progress(*news))
+        if hasattr(source, "__arrow_c_stream__"):
+            return profiles.table_report(self._inner.ingest_table_frame(_without_index(source), request, tell))
+        return profiles.table_report(self._inner.ingest_table_files(_paths(source), request, tell))
+
+    def person(self, distinct_id: str) -> Person:
+        """The person that a distinct id belongs to, with the latest properties.
+
+        Raises:
+            NotFoundError: No event and no table has named it.
+        """
+        return profiles.person(self._inner.person(distinct_id))
+
+    def group(self, group_type: str, group_key: str) -> Group:
+        """The group of a type with a key, with the latest properties.
+
+        Raises:
+            NotFoundError: No event and no table has described it.
+        """
+        return Group(**json.loads(self._inner.group(group_type, group_key)))
+
     def attach(
         self,
         pattern: str | PathLike[str],
@@ -298,6 +446,7 @@ class Lab:
             directory=self.directory,
             events=state["event_count"],
             persons=state["person_count"],
+            group_types=tuple(GroupType(**known) for known in state["group_types"]),
             first_event=_moment.optional(state["first_event"]),
             last_event=_moment.optional(state["last_event"]),
             data_version=state["data_version"],

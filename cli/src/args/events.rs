@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
+use jiff::Timestamp;
 
-use super::values::{group, pair};
+use super::values::{group, moment, pair};
 
 #[derive(Args, Debug)]
 pub(crate) struct IngestArguments {
@@ -18,8 +19,35 @@ pub(crate) struct IngestArguments {
     #[arg(long)]
     pub(crate) strict: bool,
     #[command(flatten)]
+    pub(crate) table: TableArguments,
+    #[command(flatten)]
     pub(crate) mapping: MappingArguments,
 }
+
+/// That the files hold persons or groups rather than events.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Tables of persons and groups (every other column is a property)")]
+pub(crate) struct TableArguments {
+    /// The rows are persons, each with a distinct id or a person id
+    #[arg(long, conflicts_with_all = EVENTS_ONLY)]
+    pub(crate) persons: bool,
+    /// The rows are groups of one type, each with a key
+    #[arg(long, conflicts_with_all = EVENTS_ONLY, conflicts_with_all = ["persons", "distinct_id", "person_id"],
+        requires = "group_type")]
+    pub(crate) groups: bool,
+    /// The type of the groups, as events name it in $groups
+    #[arg(long, value_name = "NAME", requires = "groups", conflicts_with = "persons")]
+    pub(crate) group_type: Option<String>,
+    /// The key of the group
+    #[arg(long, value_name = "COLUMN", requires = "groups", conflicts_with = "persons")]
+    pub(crate) group_key: Option<String>,
+    /// The time that rows without a timestamp speak of [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with_all = EVENTS_ONLY)]
+    pub(crate) as_of: Option<Timestamp>,
+}
+
+/// The options that say something of events only.
+const EVENTS_ONLY: [&str; 6] = ["mapping", "event", "uuid", "index_groups", "flags", "exposure_event"];
 
 #[derive(Args, Debug)]
 pub(crate) struct AttachArguments {
@@ -57,7 +85,7 @@ pub(crate) struct MappingArguments {
     pub(crate) person_id: Option<String>,
     /// The key of a group, 0 to 4
     #[arg(long = "group", value_name = "INDEX=COLUMN", value_parser = group)]
-    pub(crate) groups: Vec<(u8, String)>,
+    pub(crate) index_groups: Vec<(u8, String)>,
     /// What numeric timestamps count since 1970
     #[arg(long, value_name = "UNIT")]
     pub(crate) timestamp_unit: Option<Unit>,

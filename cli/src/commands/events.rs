@@ -1,8 +1,10 @@
 //! Taking events in, and querying files where they lie.
 
+use std::path::Path;
+
 use abduck::events::{AttachReport, ColumnMapping, Format, TimestampUnit};
 use abduck::report::{Cell, Table, number};
-use abduck::{IngestOptions, IngestReport, Result, Source};
+use abduck::{IngestOptions, IngestReport, Result, Source, TableOptions, TableReport};
 use serde_json::json;
 
 use crate::args::{AttachArguments, FileFormat, Global, IngestArguments, MappingArguments, Unit};
@@ -11,20 +13,54 @@ use crate::progress::IngestProgress;
 
 /// Takes events into the lab.
 pub(crate) fn ingest(global: &Global, arguments: IngestArguments, output: &Output) -> Result<()> {
-    let IngestArguments { files, format, strict, mapping } = arguments;
+    if arguments.table.persons || arguments.table.groups {
+        return ingest_table(global, arguments, output);
+    }
+    let IngestArguments { files, format, strict, mapping, .. } = arguments;
     let options = IngestOptions { format: format.map(Format::from), mapping: column_mapping(mapping)?, strict };
     let mut engine = super::open(global)?;
     let progress = IngestProgress::new(output.is_quiet());
     let report = engine.ingest(Source::Files(files), &options, &mut |step| progress.show(&step))?;
     drop(progress);
-    if let Some(file) = &report.rejects_file {
-        let (rejected, file) = (number::count(report.rejected), file.display());
-        output.warning(&format!("rejected rows: {rejected}; they are in {file}, each with the reason"));
-    }
+    warn_of_rejects(report.rejected, report.rejects_file.as_deref(), output);
     if let Some(name) = options.mapping.exposure_event.filter(|_| report.exposures == 0) {
         output.warning(&format!("no row has the exposure event '{name}', so nobody counts as exposed"));
     }
     output.answer(&ingested(&report)?)
+}
+
+/// Takes a table of persons or groups into the lab.
+fn ingest_table(global: &Global, arguments: IngestArguments, output: &Output) -> Result<()> {
+    let IngestArguments { files, format, strict, table, mapping } = arguments;
+    let options = TableOptions {
+        format: format.map(Format::from),
+        strict,
+        distinct_id: mapping.distinct_id,
+        person_id: mapping.person_id,
+        group_key: table.group_key,
+        timestamp: mapping.timestamp,
+        properties: mapping.properties,
+        timestamp_unit: mapping.timestamp_unit.map(TimestampUnit::from),
+        timezone: mapping.timezone,
+        ..TableOptions::as_of(table.as_of.unwrap_or_else(super::now))
+    };
+    let mut engine = super::open(global)?;
+    let progress = IngestProgress::new(output.is_quiet());
+    let (source, mut show) = (Source::Files(files), |step| progress.show(&step));
+    let report = match &table.group_type {
+        Some(group_type) => engine.ingest_groups(source, group_type, &options, &mut show)?,
+        None => engine.ingest_persons(source, &options, &mut show)?,
+    };
+    drop(progress);
+    warn_of_rejects(report.rejected, report.rejects_file.as_deref(), output);
+    output.answer(&taken_in(&report, table.groups)?)
+}
+
+fn warn_of_rejects(rejected: u64, file: Option<&Path>, output: &Output) {
+    if let Some(file) = file {
+        let (rejected, file) = (number::count(rejected), file.display());
+        output.warning(&format!("rejected rows: {rejected}; they are in {file}, each with the reason"));
+    }
 }
 
 /// Makes files part of the events.
@@ -63,7 +99,7 @@ fn column_mapping(arguments: MappingArguments) -> Result<ColumnMapping> {
         flags: file.flags,
         exposure_event: arguments.exposure_event.or(file.exposure_event),
     };
-    mapping.groups.extend(arguments.groups);
+    mapping.groups.extend(arguments.index_groups);
     mapping.flags.extend(arguments.flags);
     Ok(mapping)
 }
@@ -87,6 +123,26 @@ fn ingested(report: &IngestReport) -> Result<Answer> {
         ("rejected", number::count(report.rejected)),
         ("exposures", number::count(report.exposures)),
         ("new persons", number::count(report.new_persons)),
+        ("merged persons", number::count(report.merges)),
+        ("changed persons", number::count(report.changed_persons)),
+        ("changed groups", number::count(report.changed_groups)),
+        ("data version", report.data_version.to_string()),
+    ]);
+    Ok(Answer { text: Some(text), ..Answer::table(by_file, report)? })
+}
+
+fn taken_in(report: &TableReport, are_groups: bool) -> Result<Answer> {
+    let mut by_file = Table::new(&["file", "read", "rejected"]);
+    for file in &report.files {
+        let count = |count: u64| Cell::number(number::count(count), count);
+        by_file.push(vec![Cell::text(&file.file), count(file.read), count(file.rejected)]);
+    }
+    let (new, changed) = if are_groups { ("new groups", "changed groups") } else { ("new persons", "changed persons") };
+    let text = aligned(&[
+        ("read", number::count(report.read)),
+        ("rejected", number::count(report.rejected)),
+        (new, number::count(report.new)),
+        (changed, number::count(report.changed)),
         ("merged persons", number::count(report.merges)),
         ("data version", report.data_version.to_string()),
     ]);

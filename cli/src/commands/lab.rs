@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use abduck::events::{AttachedChange, Change};
+use abduck::events::{AttachedChange, Change, GroupType};
 use abduck::report::number;
 use abduck::{Engine, Error, Result};
 use jiff::Timestamp;
@@ -40,6 +40,10 @@ pub(crate) fn status(global: &Global, output: &Output) -> Result<()> {
         ("last event", moment(state.last_event)),
         ("data version", state.data_version.to_string()),
     ];
+    let groups = |known: &GroupType| {
+        ("groups", format!("{} (index {})  {}", known.name, known.index, number::count(known.group_count)))
+    };
+    fields.extend(state.group_types.iter().map(groups));
     fields.extend(state.attached.iter().map(|pattern| ("attached", pattern.clone())));
     fields.extend(names.iter().map(|(name, count)| ("event", format!("{name}  {}", number::count(*count)))));
     fields.extend(experiments.iter().map(|experiment| ("experiment", experiment.one_line())));
@@ -48,6 +52,7 @@ pub(crate) fn status(global: &Global, output: &Output) -> Result<()> {
         "lab": lab,
         "events": state.event_count,
         "persons": state.person_count,
+        "group_types": state.group_types,
         "first_event": state.first_event,
         "last_event": state.last_event,
         "data_version": state.data_version,

@@ -6,6 +6,7 @@ mod experiment;
 mod explain;
 mod flag;
 mod lab;
+mod profiles;
 mod results;
 mod settings;
 mod shell;
@@ -27,6 +28,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Ingest(arguments) => events::ingest(&global, *arguments, output),
         Command::Attach(arguments) => events::attach(&global, *arguments, output),
         Command::Detach { pattern } => events::detach(&global, &pattern, output),
+        Command::Person(command) => profiles::person(&global, &command, output),
+        Command::Group(command) => profiles::group(&global, &command, output),
         Command::Settings(command) => settings::run(&global, command, output),
         Command::Experiment(command) => experiment::run(&global, command, output),
         Command::Flag(command) => flag::run(&global, command, output),

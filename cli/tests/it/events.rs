@@ -66,3 +66,57 @@ fn files_are_attached_and_detached() {
     assert!(lab.succeeds("status -o json").contains("\"events\":0"));
     assert_eq!(lab.abduck("detach shop.parquet").exit, 3);
 }
+
+const SAID: &str = r#"{"distinct_id":"ann","event":"$identify","timestamp":"2026-03-01T10:00:00Z","properties":{"$anon_distinct_id":"anon","$set":{"plan":"pro","seats":3},"$groups":{"company":"acme"}}}
+{"distinct_id":"ann","event":"$groupidentify","timestamp":"2026-03-01T11:00:00Z","properties":{"$group_type":"company","$group_key":"acme","$group_set":{"size":"large"}}}
+"#;
+
+#[test]
+fn persons_and_groups_are_shown() {
+    let lab = Place::lab();
+    lab.write("said.ndjson", SAID);
+    assert_transcript!(lab.abduck("ingest said.ndjson"));
+    assert_transcript!(lab.abduck("person show anon"));
+    assert_transcript!(lab.abduck("group show company acme"));
+    assert_transcript!(lab.abduck("status"));
+    let person: Value = serde_json::from_str(&lab.succeeds("person show ann -o json")).unwrap();
+    assert_eq!(person["distinct_ids"], serde_json::json!(["ann", "anon"]));
+    assert_eq!(person["properties"], serde_json::json!({"plan": "pro", "seats": 3}));
+    assert_transcript!(lab.abduck("person show nobody"));
+    assert_transcript!(lab.abduck("group show team acme"));
+}
+
+#[test]
+fn tables_of_persons_and_groups_are_taken_in() {
+    let lab = Place::lab();
+    lab.write("said.ndjson", SAID);
+    lab.succeeds("ingest said.ndjson");
+    lab.write("persons.csv", "who,plan\nann,free\nbob,free\n,free\n");
+    assert_transcript!(lab.abduck("ingest --persons persons.csv --distinct-id who --as-of 2026-03-02"));
+    assert!(lab.succeeds("person show ann").contains("plan  free"));
+    // Without a time, a table speaks of now.
+    lab.write("persons.csv", "who,plan\nann,team\n");
+    lab.succeeds("ingest --persons persons.csv --distinct-id who");
+    assert!(lab.succeeds("person show ann").contains("plan  team"));
+    lab.write("groups.csv", "id,size\nacme,small\nbeta,small\n");
+    assert_transcript!(lab.abduck("ingest --groups groups.csv --group-type company --group-key id --as-of 2026-02-01"));
+    assert!(lab.succeeds("group show company acme").contains("size  large"));
+    assert_transcript!(lab.abduck("ingest --persons persons.csv --distinct-id who -o csv --as-of 2026-01-01"));
+}
+
+#[test]
+fn options_of_events_and_of_tables_do_not_mix() {
+    let lab = Place::lab();
+    lab.write("a.csv", "key,plan\nacme,free\n");
+    for options in [
+        "--persons --event e",
+        "--persons --flag f=c",
+        "--persons --group-type company",
+        "--persons --groups --group-type company",
+        "--groups",
+        "--groups --group-type company --distinct-id key",
+        "--group-type company",
+    ] {
+        assert_eq!(lab.abduck(&format!("ingest a.csv {options}")).exit, 2, "{options}");
+    }
+}

@@ -131,8 +131,23 @@ impl Catalog {
     /// Brings the tables up to date, and lets readers go on while somebody writes.
     fn prepared(mut self) -> Result<Self> {
         migration::upgrade(&mut self.connection, &self.place)?;
-        let logged = self.connection.pragma_update(None, "journal_mode", "WAL");
-        logged.map_err(|error| self.place.error(error))?;
+        self.log_ahead()?;
         Ok(self)
+    }
+
+    /// Switches to write-ahead logging. Of several who do so at once, SQLite refuses some without waiting.
+    fn log_ahead(&self) -> Result<()> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        let mut waited = Duration::ZERO;
+        loop {
+            let switched = self.connection.pragma_update(None, "journal_mode", "WAL");
+            match switched.map_err(|error| self.place.error(error)) {
+                Err(error) if error.code() == "busy" && waited < PATIENCE => {
+                    std::thread::sleep(PAUSE);
+                    waited += PAUSE;
+                }
+                switched => return switched,
+            }
+        }
     }
 }

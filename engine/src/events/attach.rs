@@ -6,7 +6,8 @@
 //!
 //! Rows that could not be stored are left out of the view. Events that are attached cannot be told apart from equal ones
 //! per query, so files that repeat an event, of their own or of the store, are refused; a later ingest treats attached
-//! events as known. Distinct ids and persons stay in the dictionaries when files vanish or are detached.
+//! events as known. Distinct ids, persons and group types stay in the dictionaries when files vanish or are detached; what
+//! the files said about the properties of persons and groups counts as long as they are attached.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -15,14 +16,16 @@ use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::database::{self, text};
+use super::groups;
 use super::ingest::ColumnMapping;
 use super::ingest::checked::{Relation, checked};
 use super::ingest::identity::{self, IdentityChange};
-use super::ingest::mapping::resolve;
+use super::ingest::mapping::{Rows, resolve};
 use super::ingest::{rejects, source, stage};
 use super::interrupt::Interrupt;
 use super::literal::inline;
 use super::store::{EventStore, Writer, stored_events};
+use super::{changes, profiles};
 use crate::error::{Error, Result};
 use crate::sql::Sql;
 
@@ -123,10 +126,13 @@ pub fn refresh_attached(store: &EventStore, wait: Duration, interrupt: &Interrup
         return Ok(Vec::new());
     }
     change(&writer, interrupt, |connection| {
+        changes::begin(connection)?;
         for attachment in &stale {
             remove(connection, &attachment.pattern)?;
         }
         replace_view(connection)?;
+        profiles::settle(connection)?;
+        changes::end(connection)?;
         stale.iter().map(|attachment| add(connection, &attachment.pattern, &attachment.mapping)).collect()
     })
 }
@@ -140,10 +146,14 @@ pub fn detach(store: &EventStore, pattern: &str, wait: Duration, interrupt: &Int
     let pattern = absolute(pattern)?;
     let writer = store.write(wait, "detach")?;
     change(&writer, interrupt, |connection| {
-        if remove(connection, &pattern)? == 0 {
+        if recorded(connection)?.iter().all(|known| known.pattern != pattern) {
             return Err(Error::not_found("attached pattern", &pattern));
         }
+        changes::begin(connection)?;
+        remove(connection, &pattern)?;
         replace_view(connection)?;
+        profiles::settle(connection)?;
+        changes::end(connection)?;
         stage::bump_version(connection, &format!("detach {pattern}"))
     })
 }
@@ -181,10 +191,14 @@ fn add(connection: &Connection, pattern: &str, mapping: &ColumnMapping) -> Resul
         return Err(rejects::refusal(connection, &[pattern.to_owned()], rejected, read)?);
     }
     refuse_repetition(connection, pattern)?;
+    number_groups(connection, pattern)?;
     stage::drop_rejected(connection)?;
     let IdentityChange { new_persons, merges } = identity::enter(connection)?;
-    record(connection, pattern, mapping, &files)?;
+    let source = record(connection, pattern, mapping, &files)?;
     replace_view(connection)?;
+    changes::listen(connection)?;
+    changes::fold(connection, source)?;
+    profiles::settle(connection)?;
     let data_version = stage::bump_version(connection, &stage::digest(connection)?)?;
     stage::drop_stage(connection)?;
     let (files, events) = (files.len() as u64, read - rejected);
@@ -201,6 +215,19 @@ fn refuse_repetition(connection: &Connection, pattern: &str) -> Result<()> {
         .hint("ingest the files instead (and detach them, if they are attached): that keeps each event once"))
 }
 
+/// The rows that are left out of the view are decided on row by row, so none can be left out for what came before it.
+fn number_groups(connection: &Connection, pattern: &str) -> Result<()> {
+    let unknown = groups::number(connection)?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(Error::schema(format!(
+        "{pattern}: there is room for five types of groups, but not also for {}",
+        unknown.join(", ")
+    ))
+    .hint("leave the other types out of $groups in these files, or ingest them: then only such rows are rejected"))
+}
+
 /// The query over the files that also serves an ingest.
 fn checked_rows(connection: &Connection, pattern: &str, files: &[Fingerprint], mapping: &ColumnMapping) -> Result<Sql> {
     let paths = files.iter().map(|file| stage::utf8(&file.path)).collect::<Result<Vec<_>>>()?;
@@ -212,43 +239,87 @@ fn checked_rows(connection: &Connection, pattern: &str, files: &[Fingerprint], m
     let mut from = list.clone();
     from.text(")");
     let types = stage::describe(connection, &from).map_err(|error| stage::unreadable(error, pattern))?;
-    let columns = resolve(mapping, &stage::names(&types), true, pattern)?;
+    let columns = resolve(mapping, &Rows::Events, &stage::names(&types), true, pattern)?;
     let mut from = list;
     from.text(", file_row_number = true)");
     let line = text("file_row_number + 1");
     checked(&Relation { from, line, columns: &columns, types: &types, has_flaws: false, origin: pattern }, mapping)
 }
 
-fn record(connection: &Connection, pattern: &str, mapping: &ColumnMapping, files: &[Fingerprint]) -> Result<()> {
+/// Records an attachment; returns its number as a source of properties.
+fn record(connection: &Connection, pattern: &str, mapping: &ColumnMapping, files: &[Fingerprint]) -> Result<u32> {
     let mut sql = text("INSERT INTO attached SELECT (SELECT coalesce(max(id) + 1, 0) FROM attached), ");
     sql.value(pattern).text(", ").value(json(mapping)?).text(", ").value(json(&files)?);
     sql.text(", count(*), min(timestamp), max(timestamp) FROM checked");
-    database::execute(connection, &sql).map(|_| ())
+    database::execute(connection, &sql)?;
+    source_of(connection, pattern)
+}
+
+fn source_of(connection: &Connection, pattern: &str) -> Result<u32> {
+    let mut sql = text("SELECT id + 1 FROM attached WHERE pattern = ");
+    sql.value(pattern);
+    database::row(connection, &sql, |row| row.get(0))
 }
 
 fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::bug(format!("an attachment cannot be recorded: {error}")))
 }
 
-fn remove(connection: &Connection, pattern: &str) -> Result<u64> {
+/// Forgets an attachment; whose properties may have changed by that is in `touched`.
+fn remove(connection: &Connection, pattern: &str) -> Result<()> {
+    changes::forget(connection, source_of(connection, pattern)?)?;
     let mut sql = text("DELETE FROM attached WHERE pattern = ");
     sql.value(pattern);
-    database::execute(connection, &sql)
+    database::execute(connection, &sql).map(|_| ())
 }
 
 /// Makes the `events` view cover the stored and all attached events.
 fn replace_view(connection: &Connection) -> Result<()> {
+    replace_view_with(connection, &recorded(connection)?)
+}
+
+fn replace_view_with(connection: &Connection, attachments: &[Attachment]) -> Result<()> {
     let mut view = text("CREATE OR REPLACE VIEW events AS ");
     view.append(&stored_events());
-    for attachment in recorded(connection)? {
+    let types = groups::known(connection)?;
+    for attachment in attachments {
         view.text(
             " UNION ALL SELECT file.uuid, file.event, file.distinct_id, distinct_id.person_id, file.timestamp, \
-             CAST(file.properties AS VARIANT), file.group_0, file.group_1, file.group_2, file.group_3, file.group_4 FROM (",
+             CAST(file.properties AS VARIANT)",
         );
+        for (index, column) in (0..).zip(groups::COLUMNS) {
+            view.text(", ");
+            match types.iter().find(|(known, _)| *known == index) {
+                Some((_, name)) => groups::key(&mut view, index, name, "file"),
+                None => drop(view.text("file.").text(column)),
+            }
+            view.text(" AS ").text(column);
+        }
+        view.text(" FROM (");
         view.append(&checked_rows(connection, &attachment.pattern, &attachment.files, &attachment.mapping)?);
         view.text(") AS file JOIN distinct_id ON distinct_id.distinct_id = file.distinct_id WHERE file.reason IS NULL");
     }
     database::run(connection, &inline(&view)?)
+}
+
+/// For a store that did not keep what attached files say of properties: listens to those files that are as they were
+/// scanned. The others are out of the view until they are scanned again.
+pub(super) fn rescan_unchanged(connection: &Connection) -> Result<()> {
+    let mut attachments = recorded(connection)?;
+    if attachments.is_empty() {
+        return Ok(());
+    }
+    attachments.retain(|attachment| attachment.changes().is_ok_and(|changes| changes.is_empty()));
+    for attachment in &attachments {
+        let rows = checked_rows(connection, &attachment.pattern, &attachment.files, &attachment.mapping)?;
+        stage::stage_query(connection, &rows)?;
+        groups::number(connection)?;
+        stage::drop_rejected(connection)?;
+        changes::listen(connection)?;
+        changes::fold(connection, source_of(connection, &attachment.pattern)?)?;
+        stage::drop_stage(connection)?;
+    }
+    replace_view_with(connection, &attachments)
 }
 
 /// What is attached, in the order it was.

@@ -8,18 +8,30 @@
 //! ```
 //!
 //! which covers the stored events and the attached Parquet files alike. `timestamp` is UTC in microseconds,
-//! `properties` is always an object, and `person_id` is the person to whom the distinct id belongs *now*.
+//! `properties` is always an object, and `person_id` is the person to whom the distinct id belongs *now*. Beside it are
+//!
+//! ```text
+//! persons(person_id UINTEGER, properties VARIANT)                                    one row per person
+//! groups(group_type_index UTINYINT, group_key VARCHAR, properties VARIANT)           one row per described group
+//! ```
+//!
+//! with the latest properties: `persons.person_id` is that of the events, `groups.group_key` is what events have in
+//! `group_<group_type_index>`. A group that was never described has no row.
 //!
 //! The store is held only while an operation runs: any number of [`Reader`]s, or one [`Writer`]. Whoever comes too early
 //! waits as long as it was told to. A change is one transaction: it happens as a whole or not at all, also when the
 //! process is killed.
 
 mod attach;
+mod changes;
 mod database;
+mod groups;
 mod ingest;
 mod interrupt;
 mod literal;
 mod lock;
+mod migrate;
+mod profiles;
 mod scan;
 mod state;
 mod store;
@@ -29,9 +41,11 @@ pub use duckdb::arrow;
 
 pub use self::attach::{AttachReport, AttachedChange, Change, attach, detach, refresh_attached};
 pub use self::ingest::{
-    ColumnMapping, FileReport, Format, IngestOptions, IngestReport, Progress, Source, Stage, TimestampUnit, ingest,
+    ColumnMapping, FileReport, Format, IngestOptions, IngestReport, Progress, Source, Stage, TableFileReport,
+    TableOptions, TableReport, TimestampUnit, ingest, ingest_groups, ingest_persons,
 };
 pub use self::interrupt::Interrupt;
+pub use self::profiles::{GroupProfile, GroupType, PersonProfile};
 pub use self::state::DataState;
 pub use self::store::{EventStore, Reader, Writer};
 pub use self::table::{TableRows, read_table};

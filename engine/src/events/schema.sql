@@ -5,7 +5,7 @@ CREATE TABLE meta (
     data_version UBIGINT NOT NULL,
     data_digest VARCHAR NOT NULL
 );
-INSERT INTO meta VALUES (1, 0, '');
+INSERT INTO meta VALUES (2, 0, '');
 
 -- The dictionaries: an event carries two small integers, its name and its distinct id.
 CREATE TABLE event_name (id UINTEGER NOT NULL, name VARCHAR NOT NULL);
@@ -14,10 +14,7 @@ CREATE TABLE event_name (id UINTEGER NOT NULL, name VARCHAR NOT NULL);
 -- `person_id` here and nowhere else, so that past events follow.
 CREATE TABLE distinct_id (id UINTEGER NOT NULL, distinct_id VARCHAR NOT NULL, person_id UINTEGER NOT NULL);
 
--- The names other systems gave to persons; after a merge one person may have several.
-CREATE TABLE person (external_id VARCHAR NOT NULL, person_id UINTEGER NOT NULL);
-
--- `timestamp` is UTC. `properties` is a JSON object.
+-- `timestamp` is UTC. `properties` is a JSON object. `group_<index>` is the key of the group of that type.
 CREATE TABLE event (
     uuid UUID NOT NULL,
     event_name_id UINTEGER NOT NULL,

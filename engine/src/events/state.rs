@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::attach::{self, AttachedChange};
 use super::database::{self, text};
+use super::profiles::GroupType;
 use super::store::Reader;
 use crate::error::{Error, Result};
 use crate::sql::Sql;
@@ -19,6 +20,8 @@ pub struct DataState {
     pub event_count: u64,
     /// Number of persons.
     pub person_count: u64,
+    /// The types of groups, by index.
+    pub group_types: Vec<GroupType>,
     /// Time of the earliest event.
     pub first_event: Option<Timestamp>,
     /// Time of the latest event.
@@ -39,7 +42,7 @@ impl Reader {
     pub fn state(&self) -> Result<DataState> {
         let sql = text(
             "SELECT (SELECT data_version FROM meta), (SELECT data_digest FROM meta), sum(n)::UBIGINT, epoch_us(min(first)), epoch_us(max(last)), \
-             (SELECT count(DISTINCT person_id) FROM distinct_id) \
+             (SELECT count(*) FROM person_profile) \
              FROM (SELECT count(*) AS n, min(timestamp) AS first, max(timestamp) AS last FROM event \
              UNION ALL SELECT event_count, first_event, last_event FROM attached)",
         );
@@ -60,6 +63,7 @@ impl Reader {
             data_digest,
             event_count,
             person_count: persons.unsigned_abs(),
+            group_types: self.group_types()?,
             first_event: first.map(instant).transpose()?,
             last_event: last.map(instant).transpose()?,
             attached: attachments.iter().map(|attachment| attachment.pattern.clone()).collect(),

@@ -9,13 +9,17 @@ use duckdb::{AccessMode, Connection};
 use super::database::{self, text};
 use super::interrupt::Interrupt;
 use super::lock::{Access, Lock};
+use super::migrate;
 use crate::error::{Error, Result};
 
 const SCHEMA: &str = include_str!("schema.sql");
 const VIEW: &str = include_str!("view.sql");
 
+/// The half of the schema that stores of format 1 lack.
+pub(super) const PROPERTIES: &str = include_str!("properties.sql");
+
 /// The form of the file this version writes.
-const FORMAT_VERSION: u32 = 1;
+pub(super) const FORMAT_VERSION: u32 = 2;
 
 /// The event store of a lab: the file `events.duckdb` in the lab's directory. It is opened per operation.
 ///
@@ -74,6 +78,7 @@ impl EventStore {
         }
         let connection = database::open(&unfinished, AccessMode::ReadWrite)?;
         database::run(&connection, SCHEMA)?;
+        database::run(&connection, PROPERTIES)?;
         database::run(&connection, &format!("CREATE VIEW events AS {VIEW}"))?;
         close(connection)?;
         fs::rename(&unfinished, store.path()).map_err(|error| Error::io(store.path(), error))?;
@@ -131,9 +136,26 @@ impl EventStore {
     fn open(&self, mode: AccessMode, access: Access, wait: Duration, operation: &str) -> Result<(Lock, Connection)> {
         Self::at(&self.directory)?;
         let lock = self.lock(access, wait, operation)?;
+        let connection = database::open(&self.path(), mode.clone())?;
+        if format(&connection, &self.path())? == FORMAT_VERSION {
+            return Ok((lock, connection));
+        }
+        drop((connection, lock));
+        self.migrate(wait)?;
+        let lock = self.lock(access, wait, operation)?;
         let connection = database::open(&self.path(), mode)?;
-        check_format(&connection, &self.path())?;
         Ok((lock, connection))
+    }
+
+    /// Brings a store of an older format to the present one. Several may want to at once: the first does it.
+    fn migrate(&self, wait: Duration) -> Result<()> {
+        let _lock = self.lock(Access::Exclusive, wait, "migrate the event store")?;
+        let connection = database::open(&self.path(), AccessMode::ReadWrite)?;
+        if format(&connection, &self.path())? < FORMAT_VERSION {
+            self.interrupt.watch(&connection, || migrate::from_format_1(&connection))?;
+            database::checkpoint(&connection);
+        }
+        Ok(())
     }
 
     fn lock(&self, access: Access, wait: Duration, operation: &str) -> Result<Lock> {
@@ -150,7 +172,8 @@ pub(super) fn stored_events() -> crate::sql::Sql {
     text(VIEW)
 }
 
-fn check_format(connection: &Connection, path: &Path) -> Result<()> {
+/// The format of a store, which is at most the present one.
+fn format(connection: &Connection, path: &Path) -> Result<u32> {
     let found: u32 =
         database::row(connection, &text("SELECT format_version FROM meta"), |row| row.get(0)).map_err(|_| {
             Error::storage(path, "this is a DuckDB database, but not an abduck event store")
@@ -163,7 +186,7 @@ fn check_format(connection: &Connection, path: &Path) -> Result<()> {
         ))
         .hint("upgrade abduck to at least the version that last wrote this lab"));
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Closes a connection, so that all is in the file.

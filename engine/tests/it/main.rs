@@ -17,6 +17,7 @@ mod errors;
 mod event_store;
 mod ingest;
 mod lifecycle;
+mod person_properties;
 mod results;
 mod tidy;
 mod updates;

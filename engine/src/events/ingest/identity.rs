@@ -25,7 +25,7 @@ pub(in crate::events) struct IdentityChange {
 const ENTER_NAMES: &str = "
     INSERT INTO event_name
     SELECT (SELECT coalesce(max(id) + 1, 0) FROM event_name) + row_number() OVER (ORDER BY first) - 1, event
-    FROM (SELECT event, min(rowid) AS first FROM checked GROUP BY event) AS new
+    FROM (SELECT event, min(rowid) AS first FROM checked WHERE event IS NOT NULL GROUP BY event) AS new
     WHERE event NOT IN (SELECT name FROM event_name);
 
     INSERT INTO distinct_id
@@ -36,7 +36,7 @@ const ENTER_NAMES: &str = "
         FROM (
             SELECT distinct_id, min(first) AS first, min(rank) AS rank
             FROM (
-                SELECT distinct_id, rowid AS first, 0 AS rank FROM checked
+                SELECT distinct_id, rowid AS first, 0 AS rank FROM checked WHERE distinct_id IS NOT NULL
                 UNION ALL
                 SELECT other_id, rowid, 1 FROM checked WHERE other_id IS NOT NULL
             )
@@ -46,11 +46,19 @@ const ENTER_NAMES: &str = "
     );
 
     INSERT INTO person
-    SELECT checked.person_id, min(known.person_id)
+    SELECT (SELECT coalesce(max(id) + 1, 0) FROM person) + row_number() OVER (ORDER BY first) - 1, external_id, NULL
+    FROM (
+        SELECT person_id AS external_id, min(rowid) AS first FROM checked WHERE person_id IS NOT NULL GROUP BY person_id
+    ) AS new
+    WHERE NOT EXISTS (SELECT 1 FROM person AS known WHERE known.external_id = new.external_id);
+
+    CREATE TEMP TABLE linked AS
+    SELECT checked.person_id AS external_id, min(known.person_id) AS person_id
     FROM checked JOIN distinct_id AS known ON known.distinct_id = checked.distinct_id
-    WHERE checked.person_id IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM person WHERE person.external_id = checked.person_id)
+    WHERE checked.person_id IN (SELECT external_id FROM person WHERE person_id IS NULL)
     GROUP BY checked.person_id;
+
+    UPDATE person SET person_id = linked.person_id FROM linked WHERE person.external_id = linked.external_id;
 ";
 
 /// Pairs of persons that the new events say are one.
@@ -75,10 +83,19 @@ const STAGE: &str = "CREATE TEMP TABLE merged AS SELECT * FROM arrow(?)";
 const APPLY: &str = "
     UPDATE distinct_id SET person_id = merged.into_id FROM merged WHERE distinct_id.person_id = merged.from_id;
     UPDATE person SET person_id = merged.into_id FROM merged WHERE person.person_id = merged.from_id;
+    DELETE FROM person_profile WHERE person_id IN (SELECT from_id FROM merged);
+    INSERT INTO touched SELECT 0, into_id FROM merged;
     DROP TABLE merged;
 ";
 
-/// Enters the names, distinct ids and persons of the rows in `checked` into the dictionaries, and joins persons.
+/// Persons that an earlier table named are touched when their distinct ids become known.
+const TOUCH_LINKED: &str = "
+    INSERT INTO touched SELECT 0, person.person_id FROM person JOIN linked ON linked.external_id = person.external_id;
+    DROP TABLE linked;
+";
+
+/// Enters the names, distinct ids and persons of the rows in `checked` into the dictionaries, and joins persons. Persons
+/// whose properties may be others by that are listed in `touched`; new persons have none.
 pub(in crate::events) fn enter(connection: &Connection) -> Result<IdentityChange> {
     let next_id: u32 =
         database::row(connection, &text("SELECT coalesce(max(id) + 1, 0)::UINTEGER FROM distinct_id"), |row| {
@@ -90,10 +107,13 @@ pub(in crate::events) fn enter(connection: &Connection) -> Result<IdentityChange
     if !merged.is_empty() {
         apply(connection, &merged)?;
     }
-    let mut new_persons = text("SELECT count(*) FROM distinct_id WHERE id = person_id AND id >= ");
-    new_persons.value(i64::from(next_id));
-    let new_persons: i64 = database::row(connection, &new_persons, |row| row.get(0))?;
-    Ok(IdentityChange { new_persons: new_persons.unsigned_abs(), merges: merged.len() as u64 })
+    database::run(connection, TOUCH_LINKED)?;
+    let mut profiles = text(
+        "INSERT INTO person_profile SELECT id, '{}'::JSON::VARIANT FROM distinct_id WHERE id = person_id AND id >= ",
+    );
+    profiles.value(i64::from(next_id));
+    let new_persons = database::execute(connection, &profiles)?;
+    Ok(IdentityChange { new_persons, merges: merged.len() as u64 })
 }
 
 /// For every person that is no longer one of its own: the smallest of the persons it is one with. Union-find, so that the

@@ -120,12 +120,26 @@ impl ColumnMapping {
     }
 }
 
+/// What the rows of a source are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::events) enum Rows {
+    /// Events.
+    #[default]
+    Events,
+    /// Persons with their properties. Without a column for it, they hold as of a time: microseconds since 1970.
+    Persons { as_of_us: i64 },
+    /// Groups of one type with their properties, likewise; the column with their keys may be named.
+    Groups { as_of_us: i64, group_type: String, key: Option<String> },
+}
+
 /// The columns of one source, understood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::events) struct Columns {
-    pub(in crate::events) event: String,
-    pub(in crate::events) distinct_id: String,
-    pub(in crate::events) timestamp: String,
+    pub(in crate::events) rows: Rows,
+    pub(in crate::events) event: Option<String>,
+    pub(in crate::events) distinct_id: Option<String>,
+    pub(in crate::events) group_key: Option<String>,
+    pub(in crate::events) timestamp: Option<String>,
     pub(in crate::events) uuid: Option<String>,
     pub(in crate::events) properties: Option<String>,
     pub(in crate::events) person_id: Option<String>,
@@ -139,9 +153,18 @@ pub(in crate::events) struct Columns {
 impl Columns {
     /// Whether a column has a role, so that it is not a property.
     pub(in crate::events) fn has_role(&self, column: &str) -> bool {
-        [&self.event, &self.distinct_id, &self.timestamp].into_iter().any(|role| role == column)
-            || [&self.uuid, &self.properties, &self.person_id].into_iter().any(|role| role.as_deref() == Some(column))
-            || self.groups.iter().any(|role| role.as_deref() == Some(column))
+        [
+            &self.event,
+            &self.distinct_id,
+            &self.group_key,
+            &self.timestamp,
+            &self.uuid,
+            &self.properties,
+            &self.person_id,
+        ]
+        .into_iter()
+        .chain(&self.groups)
+        .any(|role| role.as_deref() == Some(column))
             || self.flags.iter().any(|(_, role)| role == column)
     }
 }
@@ -149,6 +172,7 @@ impl Columns {
 /// The names by which a role is recognised; the first wins, among the others there must be exactly one.
 const EVENT: &[&str] = &["event", "event_name", "name"];
 const DISTINCT_ID: &[&str] = &["distinct_id", "user_id", "userId", "anonymous_id", "anonymousId"];
+const GROUP_KEY: &[&str] = &["group_key", "key"];
 const TIMESTAMP: &[&str] = &["timestamp", "time", "ts", "event_time", "occurred_at", "created_at"];
 
 /// The columns that together tell an export of the events table of PostHog.
@@ -158,16 +182,20 @@ const EXPORT: [&str; 5] = ["uuid", "event", "properties", "timestamp", "distinct
 /// JSON may bring new ones later.
 pub(in crate::events) fn resolve(
     mapping: &ColumnMapping,
+    rows: &Rows,
     found: &[String],
     complete: bool,
     origin: &str,
 ) -> Result<Columns> {
     let source = Found { names: found, complete, origin };
     source.check_unique()?;
-    let optional = |role: &'static str, given: Option<&String>, name: &str| match given {
-        Some(column) => source.require(role, column).map(Some),
-        None => Ok(source.has(name).then(|| name.to_owned())),
-    };
+    match rows {
+        Rows::Events => resolve_events(mapping, &source),
+        Rows::Persons { .. } | Rows::Groups { .. } => resolve_table(mapping, rows, &source),
+    }
+}
+
+fn resolve_events(mapping: &ColumnMapping, source: &Found<'_>) -> Result<Columns> {
     let mut groups: [Option<String>; GROUPS] = Default::default();
     for (index, group) in groups.iter_mut().enumerate() {
         let names = [format!("$group_{index}"), format!("group_{index}")];
@@ -182,16 +210,39 @@ pub(in crate::events) fn resolve(
         .map(|(key, column)| Ok((key.clone(), source.require("flags", column)?)))
         .collect::<Result<_>>()?;
     Ok(Columns {
-        event: source.role("event", mapping.event.as_ref(), EVENT)?,
-        distinct_id: source.role("distinct_id", mapping.distinct_id.as_ref(), DISTINCT_ID)?,
-        timestamp: source.role("timestamp", mapping.timestamp.as_ref(), TIMESTAMP)?,
-        uuid: optional("uuid", mapping.uuid.as_ref(), "uuid")?,
-        properties: optional("properties", mapping.properties.as_ref(), "properties")?,
-        person_id: optional("person_id", mapping.person_id.as_ref(), "person_id")?,
+        rows: Rows::Events,
+        event: Some(source.role("event", mapping.event.as_ref(), EVENT)?),
+        distinct_id: Some(source.role("distinct_id", mapping.distinct_id.as_ref(), DISTINCT_ID)?),
+        group_key: None,
+        timestamp: Some(source.role("timestamp", mapping.timestamp.as_ref(), TIMESTAMP)?),
+        uuid: source.optional("uuid", mapping.uuid.as_ref())?,
+        properties: source.optional("properties", mapping.properties.as_ref())?,
+        person_id: source.optional("person_id", mapping.person_id.as_ref())?,
         groups,
         flags,
         keep_others: !EXPORT.iter().all(|name| source.has(name)),
     })
+}
+
+/// A table of persons or groups. Fewer names are recognised than for events: `created_at` is rather a property here.
+fn resolve_table(mapping: &ColumnMapping, rows: &Rows, source: &Found<'_>) -> Result<Columns> {
+    let mut columns = Columns {
+        rows: rows.clone(),
+        timestamp: source.optional("timestamp", mapping.timestamp.as_ref())?,
+        properties: source.optional("properties", mapping.properties.as_ref())?,
+        keep_others: true,
+        ..Columns::default()
+    };
+    if let Rows::Groups { key, .. } = rows {
+        columns.group_key = Some(source.role("group_key", key.as_ref(), GROUP_KEY)?);
+        return Ok(columns);
+    }
+    columns.person_id = source.optional("person_id", mapping.person_id.as_ref())?;
+    let has_none = mapping.distinct_id.is_none() && !DISTINCT_ID.iter().any(|name| source.has(name));
+    if !(has_none && columns.person_id.is_some()) {
+        columns.distinct_id = Some(source.role("distinct_id", mapping.distinct_id.as_ref(), DISTINCT_ID)?);
+    }
+    Ok(columns)
 }
 
 /// The columns a source has.
@@ -228,7 +279,15 @@ impl Found<'_> {
         .hint(format!("correct {role} in the column mapping")))
     }
 
-    /// A column every event needs: as asked for, or recognised.
+    /// A column that may be missing: as asked for, or by its own name.
+    fn optional(&self, role: &'static str, given: Option<&String>) -> Result<Option<String>> {
+        match given {
+            Some(column) => self.require(role, column).map(Some),
+            None => Ok(self.has(role).then(|| role.to_owned())),
+        }
+    }
+
+    /// A column every row needs: as asked for, or recognised.
     fn role(&self, role: &'static str, given: Option<&String>, names: &[&str]) -> Result<String> {
         if let Some(column) = given {
             return self.require(role, column);
@@ -255,7 +314,7 @@ impl Found<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ColumnMapping, resolve};
+    use super::{ColumnMapping, Rows, resolve};
 
     fn names(list: &str) -> Vec<String> {
         list.split(',').map(str::to_owned).collect()
@@ -264,14 +323,15 @@ mod tests {
     #[test]
     fn an_export_ignores_its_other_columns() {
         let found = names("uuid,event,properties,timestamp,distinct_id,team_id,created_at,person_id");
-        let columns = resolve(&ColumnMapping::default(), &found, true, "x").unwrap();
-        assert_eq!((columns.timestamp.as_str(), columns.keep_others), ("timestamp", false));
+        let columns = resolve(&ColumnMapping::default(), &Rows::Events, &found, true, "x").unwrap();
+        assert_eq!((columns.timestamp.as_deref(), columns.keep_others), (Some("timestamp"), false));
         assert_eq!(columns.person_id.as_deref(), Some("person_id"));
     }
 
     #[test]
     fn two_possible_columns_are_not_guessed_between() {
-        let error = resolve(&ColumnMapping::default(), &names("event,user_id,time,ts"), true, "x.csv").unwrap_err();
+        let error = resolve(&ColumnMapping::default(), &Rows::Events, &names("event,user_id,time,ts"), true, "x.csv")
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "x.csv: the column for timestamp could be any of time, ts; its columns are event, user_id, time, ts"

@@ -8,6 +8,12 @@
 //! column the uuid is derived from the event's name, distinct id, time, properties and groups, so ingesting a file twice
 //! changes nothing whatever its name, format or row order, and rows equal in all of these are one event.
 //!
+//! **Properties.** `$set`, `$set_once` and `$unset` change the properties of the person whose distinct id an event has,
+//! `$groupidentify` those of a group; tables of persons and groups do so too ([`tables`]). The latest by time counts.
+//!
+//! **Groups.** An event belongs to the groups in its columns or properties `$group_0` to `$group_4`, and to those that
+//! `$groups` names by type.
+//!
 //! **Persons.** `$identify` with `$anon_distinct_id`, `$create_alias` and `$merge_dangerously` with `alias`, and a shared
 //! `person_id` join distinct ids into one person, in whatever order they come. Ids that name nobody, such as `null` or
 //! `anonymous`, join nothing.
@@ -21,6 +27,7 @@ pub(super) mod rejects;
 mod report;
 pub(super) mod source;
 pub(super) mod stage;
+mod tables;
 pub(super) mod text;
 
 use std::path::{Path, PathBuf};
@@ -34,13 +41,15 @@ use duckdb::arrow::record_batch::{RecordBatch, RecordBatchReader};
 pub use self::mapping::{ColumnMapping, TimestampUnit};
 pub use self::report::{FileReport, IngestReport, Progress, Stage};
 pub use self::source::{Format, Source};
+pub use self::tables::{TableFileReport, TableOptions, TableReport, ingest_groups, ingest_persons};
 
+use self::mapping::Rows;
 use self::rejects::RejectsFile;
 use self::stage::BatchStage;
 use self::text::{CsvRows, JsonRows};
-use super::database;
 use super::interrupt::Interrupt;
 use super::store::EventStore;
+use super::{changes, database, groups, profiles};
 use crate::error::{Error, Result};
 
 /// How to take events in.
@@ -88,11 +97,20 @@ pub fn ingest(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<IngestReport> {
     options.mapping.check()?;
-    let inputs = Inputs::of(source, options)?;
+    let inputs = Inputs::of(source, options.format)?;
     let writer = store.write(wait, "ingest")?;
     let connection = &writer.connection;
-    let mut ingest =
-        Ingest { connection, options, interrupt, progress, bytes: Arc::default(), bytes_total: inputs.bytes };
+    let (mapping, is_strict) = (&options.mapping, options.strict);
+    let mut ingest = Ingest {
+        connection,
+        mapping,
+        rows: &Rows::Events,
+        is_strict,
+        interrupt,
+        progress,
+        bytes: Arc::default(),
+        bytes_total: inputs.bytes,
+    };
     let names = inputs.names.clone();
     let (mut report, rejects) = interrupt.watch(connection, || {
         ingest.read(inputs)?;
@@ -124,7 +142,7 @@ enum Input {
 }
 
 impl Inputs {
-    fn of(source: Source, options: &IngestOptions) -> Result<Self> {
+    fn of(source: Source, given: Option<Format>) -> Result<Self> {
         let patterns = match source {
             Source::Files(patterns) => patterns,
             Source::Batches(reader) => {
@@ -139,7 +157,7 @@ impl Inputs {
         for path in source::expand(&patterns)? {
             inputs.bytes += std::fs::metadata(&path).map_err(|error| Error::io(&path, error))?.len();
             inputs.names.push(path.display().to_string());
-            let format = source::format_of(&path, options.format)?;
+            let format = source::format_of(&path, given)?;
             inputs.list.push(Input::File(path, format));
         }
         Ok(inputs)
@@ -149,7 +167,9 @@ impl Inputs {
 /// A running ingest.
 struct Ingest<'a> {
     connection: &'a Connection,
-    options: &'a IngestOptions,
+    mapping: &'a ColumnMapping,
+    rows: &'a Rows,
+    is_strict: bool,
     interrupt: &'a Interrupt,
     progress: &'a mut dyn FnMut(Progress),
     bytes: Arc<AtomicU64>,
@@ -182,7 +202,7 @@ impl Ingest<'_> {
     }
 
     fn read_parquet(&mut self, number: u32, path: &Path) -> Result<()> {
-        stage::parquet(self.connection, number, path, &self.options.mapping)?;
+        stage::parquet(self.connection, number, path, self.mapping, self.rows)?;
         let length = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
         self.bytes.fetch_add(length, Ordering::Relaxed);
         Ok(())
@@ -190,21 +210,21 @@ impl Ingest<'_> {
 
     fn read_csv(&mut self, number: u32, path: &Path, name: &str) -> Result<()> {
         let found = text::csv_columns(path)?;
-        let columns = mapping::resolve(&self.options.mapping, &found, true, name)?;
+        let columns = mapping::resolve(self.mapping, self.rows, &found, true, name)?;
         let rows = CsvRows::open(path, &found, &columns, self.bytes.clone())?;
-        let stage = BatchStage::for_text(self.connection, number, &text::roles(&columns), &self.options.mapping, name)?;
+        let stage = BatchStage::for_text(self.connection, number, &text::roles(&columns), self.mapping, name)?;
         self.push_all(rows, stage, name)
     }
 
     fn read_json(&mut self, number: u32, path: &Path, name: &str) -> Result<()> {
-        let columns = mapping::resolve(&self.options.mapping, &text::json_columns(path)?, false, name)?;
+        let columns = mapping::resolve(self.mapping, self.rows, &text::json_columns(path)?, false, name)?;
         let rows = JsonRows::open(path, &columns, self.bytes.clone())?;
-        let stage = BatchStage::for_text(self.connection, number, &text::roles(&columns), &self.options.mapping, name)?;
+        let stage = BatchStage::for_text(self.connection, number, &text::roles(&columns), self.mapping, name)?;
         self.push_all(rows, stage, name)
     }
 
     fn read_batches(&mut self, number: u32, reader: Box<dyn RecordBatchReader + Send>, name: &str) -> Result<()> {
-        let stage = BatchStage::for_table(self.connection, number, &reader.schema(), &self.options.mapping, name)?;
+        let stage = BatchStage::for_table(self.connection, number, &reader.schema(), self.mapping, self.rows, name)?;
         let batches = reader.map(|batch| batch.map_err(|error| Error::schema(format!("{name}: {error}"))));
         self.push_all(batches, stage, name)
     }
@@ -226,13 +246,14 @@ impl Ingest<'_> {
     /// Stores what can be stored, up to but without making it final.
     fn store(&mut self, names: &[String], directory: &Path) -> Result<(IngestReport, Option<RejectsFile>)> {
         let connection = self.connection;
+        groups::number(connection)?;
         let mut files = count_files(connection, names)?;
         let mut report = IngestReport {
             read: files.iter().map(|file| file.read).sum(),
             rejected: files.iter().map(|file| file.rejected).sum(),
             ..IngestReport::default()
         };
-        self.refuse(&report, names)?;
+        self.refuse(report.rejected, report.read, names)?;
         self.tell(Stage::Comparing, None);
         stage::find_duplicates(connection)?;
         for (file, rows) in stage::count_by_file(connection, "duplicate")? {
@@ -258,12 +279,12 @@ impl Ingest<'_> {
     }
 
     /// Refuses an ingest that would store nothing of what it read, and a strict one that would not store all.
-    fn refuse(&self, report: &IngestReport, names: &[String]) -> Result<()> {
-        let all = report.rejected == report.read;
-        if report.rejected == 0 || !(self.options.strict || all) {
+    fn refuse(&self, rejected: u64, read: u64, names: &[String]) -> Result<()> {
+        let all = rejected == read;
+        if rejected == 0 || !(self.is_strict || all) {
             return Ok(());
         }
-        let error = rejects::refusal(self.connection, names, report.rejected, report.read)?;
+        let error = rejects::refusal(self.connection, names, rejected, read)?;
         Err(if all {
             error.hint("check which columns are mapped, and the unit of numeric timestamps")
         } else {
@@ -281,6 +302,10 @@ impl Ingest<'_> {
         if stored != report.stored {
             return Err(Error::bug(format!("{stored} events were stored where {} were expected", report.stored)));
         }
+        changes::listen(self.connection)?;
+        changes::fold(self.connection, changes::STORED)?;
+        let changed = profiles::settle(self.connection)?;
+        (report.changed_persons, report.changed_groups) = (changed.persons, changed.groups);
         stage::bump_version(self.connection, &stage::digest(self.connection)?)?;
         Ok(())
     }

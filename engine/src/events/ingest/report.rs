@@ -19,6 +19,10 @@ pub struct IngestReport {
     pub new_persons: u64,
     /// How many times two persons became one.
     pub merges: u64,
+    /// Persons whose properties are others than before; a merged person is compared with the one it went into.
+    pub changed_persons: u64,
+    /// Groups whose properties are others than before.
+    pub changed_groups: u64,
     /// Rows that say who was shown a variant (`$feature_flag_called`); rejected rows are not among them.
     pub exposures: u64,
     /// The version of the data afterwards; unchanged if nothing was stored.

@@ -9,8 +9,9 @@ use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::vtab::arrow::ArrowBatchRegistration;
 
 use super::checked::{Relation, checked};
-use super::mapping::{self, ColumnMapping, Columns};
+use super::mapping::{self, ColumnMapping, Columns, Rows};
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::changes;
 use crate::events::database::{self, bound, query_error, text};
 use crate::sql::Sql;
 
@@ -18,7 +19,7 @@ const CREATE: &str = "
     CREATE TEMP TABLE checked (
         file UINTEGER, line UBIGINT, reason VARCHAR, raw VARCHAR, uuid UUID, event VARCHAR, distinct_id VARCHAR,
         other_id VARCHAR, person_id VARCHAR, timestamp TIMESTAMP, properties VARCHAR,
-        group_0 VARCHAR, group_1 VARCHAR, group_2 VARCHAR, group_3 VARCHAR, group_4 VARCHAR
+        group_0 VARCHAR, group_1 VARCHAR, group_2 VARCHAR, group_3 VARCHAR, group_4 VARCHAR, said JSON[]
     );
     CREATE TEMP TABLE duplicate (file UINTEGER, row_id BIGINT);
 ";
@@ -26,17 +27,29 @@ const CREATE: &str = "
 /// Begins the transaction, with an empty `checked`.
 pub(super) fn begin(connection: &Connection) -> Result<()> {
     database::run(connection, "BEGIN")?;
-    database::run(connection, CREATE)
+    create(connection)
+}
+
+/// The tables of a change, empty.
+pub(in crate::events) fn create(connection: &Connection) -> Result<()> {
+    database::run(connection, CREATE)?;
+    changes::begin(connection)
 }
 
 /// Stages a Parquet file as file number `file`.
-pub(super) fn parquet(connection: &Connection, file: u32, path: &Path, mapping: &ColumnMapping) -> Result<()> {
+pub(super) fn parquet(
+    connection: &Connection,
+    file: u32,
+    path: &Path,
+    mapping: &ColumnMapping,
+    rows: &Rows,
+) -> Result<()> {
     let origin = path.display().to_string();
     let name = utf8(path)?;
     let mut from = Sql::new();
     from.text("read_parquet(").value(name).text(")");
     let types = describe(connection, &from).map_err(|error| unreadable(error, &origin))?;
-    let columns = mapping::resolve(mapping, &names(&types), true, &origin)?;
+    let columns = mapping::resolve(mapping, rows, &names(&types), true, &origin)?;
     let mut numbered = Sql::new();
     numbered.text("read_parquet(").value(name).text(", file_row_number = true)");
     let line = text("file_row_number + 1");
@@ -51,7 +64,7 @@ pub(super) fn parquet(connection: &Connection, file: u32, path: &Path, mapping: 
 
 /// Begins with an empty `checked` and stages the rows of a query into it, without what only storing needs.
 pub(in crate::events) fn stage_query(connection: &Connection, checked: &Sql) -> Result<()> {
-    database::run(connection, CREATE)?;
+    create(connection)?;
     let mut sql = text("INSERT INTO checked SELECT 0, * REPLACE (NULL AS raw, NULL AS properties) FROM (");
     sql.append(checked).text(")");
     database::execute(connection, &sql).map(|_| ())
@@ -59,7 +72,8 @@ pub(in crate::events) fn stage_query(connection: &Connection, checked: &Sql) -> 
 
 /// Ends with what was staged.
 pub(in crate::events) fn drop_stage(connection: &Connection) -> Result<()> {
-    database::run(connection, "DROP TABLE checked; DROP TABLE duplicate")
+    database::run(connection, "DROP TABLE checked; DROP TABLE duplicate")?;
+    changes::end(connection)
 }
 
 /// A file's name for the database, whose texts are UTF-8.
@@ -109,10 +123,11 @@ impl<'a> BatchStage<'a> {
         file: u32,
         schema: &Arc<Schema>,
         mapping: &ColumnMapping,
+        rows: &Rows,
         origin: &str,
     ) -> Result<Self> {
         let types = describe_schema(connection, schema, origin)?;
-        let columns = mapping::resolve(mapping, &names(&types), true, origin)?;
+        let columns = mapping::resolve(mapping, rows, &names(&types), true, origin)?;
         // Batches come in one after another, and each is scanned by one thread.
         let line = text("row_number() OVER ()");
         let relation =
@@ -232,7 +247,7 @@ pub(in crate::events) fn bump_version(connection: &Connection, changed: &str) ->
 pub(in crate::events) fn digest(connection: &Connection) -> Result<String> {
     let sql = text(
         "SELECT concat_ws(' ', count(*), bit_xor(hash(uuid, event, distinct_id, other_id, person_id, timestamp, \
-         properties))) FROM checked",
+         properties, group_0, group_1, group_2, group_3, group_4, said))) FROM checked",
     );
     database::row(connection, &sql, |row| row.get(0))
 }

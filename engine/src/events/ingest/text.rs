@@ -64,9 +64,10 @@ fn batch_columns(columns: &Columns) -> Vec<(String, Option<String>)> {
     let named = |name: &str, column: Option<&String>| (name.to_owned(), column.cloned());
     let mut list = vec![
         named("properties", columns.properties.as_ref()),
-        named("event", Some(&columns.event)),
-        named("distinct_id", Some(&columns.distinct_id)),
-        named("timestamp", Some(&columns.timestamp)),
+        named("event", columns.event.as_ref()),
+        named("distinct_id", columns.distinct_id.as_ref()),
+        named("group_key", columns.group_key.as_ref()),
+        named("timestamp", columns.timestamp.as_ref()),
         named("uuid", columns.uuid.as_ref()),
         named("person_id", columns.person_id.as_ref()),
     ];
@@ -81,10 +82,13 @@ fn batch_columns(columns: &Columns) -> Vec<(String, Option<String>)> {
 
 /// The roles of the columns of a batch.
 pub(super) fn roles(columns: &Columns) -> Columns {
+    let needed = |column: &Option<String>, name: &str| column.as_ref().map(|_| name.to_owned());
     Columns {
-        event: "event".to_owned(),
-        distinct_id: "distinct_id".to_owned(),
-        timestamp: "timestamp".to_owned(),
+        rows: columns.rows.clone(),
+        event: needed(&columns.event, "event"),
+        distinct_id: needed(&columns.distinct_id, "distinct_id"),
+        group_key: needed(&columns.group_key, "group_key"),
+        timestamp: needed(&columns.timestamp, "timestamp"),
         uuid: Some("uuid".to_owned()),
         properties: Some("properties".to_owned()),
         person_id: Some("person_id".to_owned()),

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use abduck::model::settings::{LabSettings, time_zone};
 use abduck::results::{ExperimentResult, FunnelSeries, MetricResult, TrendSeries, legacy};
 use abduck::stats::{Measured, Outcome};
-use abduck::{CreateExperiment, Engine, Error, ErrorKind, IngestOptions, ResultsRequest, Source};
+use abduck::{CreateExperiment, Engine, Error, ErrorKind, IngestOptions, ResultsRequest, Source, TableOptions};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,7 @@ use super::Verdict;
 
 pub(super) fn run(record: &Value) -> Verdict {
     let is_built = record["engine"] == "legacy" && ["trend", "funnel"].iter().any(|kind| record["kind"] == *kind);
-    let needs_more = ["actions", "cohorts", "persons"].iter().any(|key| record.get(key).is_some());
+    let needs_more = ["actions", "cohorts"].iter().any(|key| record.get(key).is_some());
     if !is_built || needs_more {
         return Verdict::NotBuilt;
     }
@@ -41,6 +42,9 @@ fn measure(record: &Value) -> Result<(ExperimentResult, Measured), Error> {
         let report =
             lab.ingest(Source::Files(vec![file.display().to_string()]), &IngestOptions::default(), &mut |_| ())?;
         assert_eq!((report.rejected, report.duplicates), (0, 0), "every event of a journey is stored");
+    }
+    if let Some(persons) = record.get("persons") {
+        load_persons(&mut lab, directory.path(), persons, now)?;
     }
     let experiment = &record["experiment"];
     let key = experiment["feature_flag_key"].as_str().unwrap();
@@ -73,12 +77,27 @@ fn settings(team: &Value) -> Result<LabSettings, Error> {
     Ok(settings)
 }
 
-/// The events as lines of JSON, each with an id of its own: a journey may hold the same event several times.
+/// The persons, as a table of their foreign ids and properties; they are as they are now (Q-P22).
+fn load_persons(lab: &mut Engine, directory: &Path, persons: &Value, now: Timestamp) -> Result<(), Error> {
+    let lines: String = persons.as_array().unwrap().iter().map(|person| format!("{person}\n")).collect();
+    let file = directory.join("persons.ndjson");
+    fs::write(&file, lines).unwrap();
+    let source = Source::Files(vec![file.display().to_string()]);
+    let report = lab.ingest_persons(source, &TableOptions::as_of(now), &mut |_| ())?;
+    assert_eq!((report.rejected, report.changed), (0, report.read), "every person of a journey has events");
+    Ok(())
+}
+
+/// The events as lines of JSON, each with an id of its own: a journey may hold the same event several times. The keys of
+/// an event's groups are by index.
 fn event_lines(events: &Value) -> String {
     let mut lines = String::new();
     for (index, event) in events.as_array().unwrap().iter().enumerate() {
         let mut event = event.clone();
         event["uuid"] = json!(format!("00000000-0000-4000-8000-{index:012x}"));
+        if let Some(Value::Object(groups)) = event.as_object_mut().unwrap().remove("groups") {
+            groups.into_iter().for_each(|(index, key)| event[format!("$group_{index}")] = key);
+        }
         writeln!(lines, "{event}").unwrap();
     }
     lines
