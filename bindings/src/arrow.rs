@@ -42,19 +42,23 @@ fn take(capsule: &Bound<'_, PyCapsule>) -> PyResult<FFI_ArrowArrayStream> {
 
 /// Rows as a capsule with a stream.
 pub(crate) fn export<'py>(py: Python<'py>, rows: &[VariantRow]) -> PyResult<Bound<'py, PyCapsule>> {
-    let batch =
-        batch(rows).map_err(|error| exception(py, &Error::bug(format!("rows do not fit their table: {error}"))))?;
-    export_batches(py, batch.schema(), vec![batch])
+    let batch = batch(rows).map_err(|error| misfit(py, &error))?;
+    stream(py, Ok(batch.schema()), vec![batch])
 }
 
-/// Record batches as a capsule with a stream.
-pub(crate) fn export_batches(
+/// Batches of one schema as a capsule with a stream.
+pub(crate) fn stream(
     py: Python<'_>,
-    schema: SchemaRef,
+    schema: Result<SchemaRef, ArrowError>,
     batches: Vec<RecordBatch>,
 ) -> PyResult<Bound<'_, PyCapsule>> {
+    let schema = schema.map_err(|error| misfit(py, &error))?;
     let reader = RecordBatchIterator::new(batches.into_iter().map(Ok), schema);
     PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(reader)), STREAM)
+}
+
+fn misfit(py: Python<'_>, error: &ArrowError) -> PyErr {
+    exception(py, &Error::bug(format!("rows do not fit their table: {error}")))
 }
 
 fn batch(rows: &[VariantRow]) -> Result<RecordBatch, ArrowError> {

@@ -61,7 +61,7 @@ impl Evaluations {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // Another schema is a wish that a producer may ignore.
         drop(requested_schema);
-        arrow::export_batches(py, evaluation_schema(), self.batches.clone())
+        arrow::stream(py, Ok(evaluation_schema()), self.batches.clone())
     }
 }
 

@@ -22,8 +22,9 @@ use serde_json::{Value, json as value};
 
 use crate::arrow;
 use crate::errors::exception;
+use crate::exposures::{self, Exposures};
 use crate::moment::{moment, now};
-use crate::result::ExperimentResult;
+use crate::result::{ExperimentResult, SecondaryResult};
 use crate::wait::wait;
 
 /// How long to pause between two looks at whether another thread is done with the lab.
@@ -211,6 +212,47 @@ impl Lab {
     fn results(&self, py: Python<'_>, key: &str, refresh: bool, as_of: Option<&str>) -> PyResult<ExperimentResult> {
         let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh };
         self.run(py, |engine| engine.results(key, &request(moment(as_of)?))).map(|result| ExperimentResult { result })
+    }
+
+    fn secondary_results(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        index: &str,
+        refresh: bool,
+        as_of: Option<&str>,
+    ) -> PyResult<SecondaryResult> {
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh };
+        let index = Value::from(index);
+        self.run(py, |engine| engine.secondary_results(key, Some(&index), &request(moment(as_of)?)))
+            .map(|result| SecondaryResult { result })
+    }
+
+    fn exposures(&self, py: Python<'_>, key: &str, as_of: Option<&str>) -> PyResult<Exposures> {
+        let batches = self.run(py, |engine| {
+            let mut batches = Vec::new();
+            engine.exposures(key, moment(as_of)?, &mut |persons| {
+                let batch = exposures::batch(persons).map_err(|error| Error::bug(error.to_string()))?;
+                batches.push(batch);
+                Ok(())
+            })?;
+            Ok(batches)
+        });
+        batches.map(|batches| Exposures { batches })
+    }
+
+    fn requires_flag_implementation(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        any_flag: bool,
+        as_of: Option<&str>,
+    ) -> PyResult<bool> {
+        self.run(py, |engine| {
+            let experiment = engine.experiment(key)?;
+            let flag_key = (!any_flag).then_some(experiment.feature_flag_key.as_str());
+            engine.requires_flag_implementation(&experiment.filters, flag_key, moment(as_of)?)
+        })
     }
 
     fn explain(&self, py: Python<'_>, key: &str, as_of: Option<&str>, run: bool) -> PyResult<(String, String)> {

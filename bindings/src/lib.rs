@@ -5,6 +5,7 @@
 
 mod arrow;
 mod errors;
+mod exposures;
 mod flag;
 mod lab;
 mod moment;
@@ -17,11 +18,13 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _engine {
     #[pymodule_export]
+    use crate::exposures::Exposures;
+    #[pymodule_export]
     use crate::flag::{Evaluations, evaluate_flag, evaluate_flag_frame};
     #[pymodule_export]
     use crate::lab::{Lab, read_mapping};
     #[pymodule_export]
-    use crate::result::ExperimentResult;
+    use crate::result::{ExperimentResult, SecondaryResult};
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 

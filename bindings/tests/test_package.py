@@ -61,7 +61,7 @@ def test_native_classes_are_frozen() -> None:
     declared = re.findall(
         r"#\[pyclass\(([^)]*)\)\]", "".join(file.read_text() for file in (BINDINGS / "src").glob("*.rs"))
     )
-    assert len(declared) == len([each for each in vars(_engine).values() if inspect.isclass(each)]) == 3
+    assert len(declared) == len([each for each in vars(_engine).values() if inspect.isclass(each)]) == 5
     assert all("frozen" in options for options in declared)
 
 
@@ -76,7 +76,11 @@ def test_python_values_are_frozen(demo: abduck.Lab) -> None:
 def test_every_native_name_is_used() -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in Path(abduck.__path__[0]).glob("*.py"))
     names = [
-        name for each in (_engine.Lab, _engine.ExperimentResult) for name in vars(each) if not name.startswith("__")
+        name
+        for each in vars(_engine).values()
+        if inspect.isclass(each)
+        for name in vars(each)
+        if not name.startswith("__")
     ]
     assert len(names) > 20
     assert [name for name in names if f".{name}" not in text] == []

@@ -13,7 +13,9 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 
 pub(crate) use self::events::{AttachArguments, FileFormat, IngestArguments, MappingArguments, Unit};
-pub(crate) use self::experiment::{CreateArguments, ExperimentCommand, MetricKind, MomentArguments};
+pub(crate) use self::experiment::{
+    CreateArguments, ExperimentCommand, ExposureArguments, MetricKind, MomentArguments, RequiresFlagArguments,
+};
 pub(crate) use self::flag::{EvaluateArguments, FlagCommand};
 
 use self::values::{moment, seconds};
@@ -186,6 +188,9 @@ pub(crate) enum WeekStart {
 pub(crate) struct ResultsArguments {
     /// The flag's key, or the experiment's number
     pub(crate) key: String,
+    /// Of a secondary metric instead of the primary one: its place in the experiment's list, from 0
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub(crate) secondary: Option<String>,
     /// Compute even when a kept result is still true
     #[arg(long)]
     pub(crate) refresh: bool,
@@ -223,6 +228,8 @@ pub(crate) struct ExplainArguments {
 pub(crate) enum SchemaNoun {
     /// What `abduck results -o json` prints
     Result,
+    /// What `abduck results --secondary NUMBER -o json` prints
+    SecondaryResult,
     /// What `abduck experiment create FILE` reads
     Experiment,
 }

@@ -2,16 +2,19 @@
 //!
 //! Each method loads what it needs, calls the rooms in their order and stores what came out. Nothing is worked out here.
 
+mod action;
 mod experiments;
+mod exposure;
 mod flags;
 mod library;
+mod secondary;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::backend;
 use crate::catalog::{CachedResult, Catalog};
@@ -20,13 +23,16 @@ use crate::events::{
     self, AttachReport, ColumnMapping, DataState, EventStore, GroupProfile, IngestOptions, IngestReport, Interrupt,
     PersonProfile, Progress, Reader, Source, TableOptions, TableReport,
 };
+use crate::model::action::Action;
 use crate::model::experiment::Experiment;
 use crate::model::filter::Filter;
 use crate::model::flag::FeatureFlag;
 use crate::model::metric::Metric;
 use crate::model::settings::LabSettings;
 use crate::plan::{self, Plan, Visible};
-use crate::results::{self, ExperimentResult, ExperimentSummary, Explanation, FORMAT_VERSION, Provenance};
+use crate::results::{
+    self, ExperimentResult, ExperimentSummary, Explanation, FORMAT_VERSION, MetricResult, Provenance,
+};
 use crate::sql;
 use crate::stats::{self, Measured, Outcome};
 
@@ -80,6 +86,7 @@ struct Definition {
     experiment: Experiment,
     flag: FeatureFlag,
     settings: LabSettings,
+    actions: Vec<Action>,
 }
 
 impl Engine {
@@ -261,13 +268,32 @@ impl Engine {
     pub fn results(&mut self, key: &str, request: &ResultsRequest) -> Result<ExperimentResult> {
         let definition = self.definition(key)?;
         let plan = definition.plan(request.as_of)?;
+        let (result, computed) = self.answer(key, &definition, &definition.experiment.filters, &plan, request)?;
+        // A result is worth more than keeping it.
+        if !result.is_cached
+            && let Err(error) = self.keep(&result, &json!(result), &computed)
+        {
+            tracing::warn!(%error, "the result could not be kept");
+        }
+        Ok(result)
+    }
+
+    /// The result of a plan, kept or computed, and the numbers in it; `filters` define its metric.
+    fn answer(
+        &mut self,
+        key: &str,
+        definition: &Definition,
+        filters: &Map<String, Value>,
+        plan: &Plan,
+        request: &ResultsRequest,
+    ) -> Result<(ExperimentResult, Computed)> {
         let (reader, state) = self.reader(&format!("results of {key}"))?;
         let fingerprint = plan.fingerprint(&visible(&state));
         let kept = if request.refresh { None } else { self.kept(&fingerprint)? };
         let is_cached = kept.is_some();
         let (computed, computed_at) = match kept {
             Some(kept) => kept,
-            None => (self.compute(&plan, &reader)?, request.now),
+            None => (self.compute(plan, &reader)?, request.now),
         };
         let provenance = Provenance {
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -276,12 +302,16 @@ impl Engine {
             fingerprint,
             as_of: request.as_of,
         };
-        let result = definition.result(&plan, &computed, provenance, computed_at, is_cached)?;
-        // A result is worth more than keeping it.
-        if !is_cached && let Err(error) = self.keep(&result, &computed) {
-            tracing::warn!(%error, "the result could not be kept");
-        }
-        Ok(result)
+        let result = ExperimentResult {
+            format_version: FORMAT_VERSION,
+            experiment: summary(&definition.experiment),
+            provenance,
+            last_refresh: computed_at,
+            is_cached,
+            result: definition.named(filters, plan, &computed)?,
+            warnings: results::warnings(plan, &computed.measured),
+        };
+        Ok((result, computed))
     }
 
     /// How the result of an experiment's primary metric comes about; with `run`, also what its queries do.
@@ -303,7 +333,7 @@ impl Engine {
         let snapshot = self.catalog.snapshot()?;
         let experiment = snapshot.experiment(key)?;
         let flag = snapshot.flag_of(&experiment)?;
-        Ok(Definition { experiment, flag, settings: snapshot.settings()? })
+        Ok(Definition { experiment, flag, settings: snapshot.settings()?, actions: snapshot.actions()? })
     }
 
     /// The event store and its state, with attached files as they are now.
@@ -332,41 +362,28 @@ impl Engine {
         Ok(kept.and_then(|kept| Some((serde_json::from_value(kept.value).ok()?, kept.computed_at))))
     }
 
-    fn keep(&mut self, result: &ExperimentResult, computed: &Computed) -> Result<()> {
+    /// Keeps the numbers of a result, and in the history what the caller was told.
+    fn keep(&mut self, result: &ExperimentResult, told: &Value, computed: &Computed) -> Result<()> {
         let computed_at = result.last_refresh;
         let mut transaction = self.catalog.transaction()?;
         let value = json!(computed);
         transaction.cache_result(&result.provenance.fingerprint, &CachedResult { computed_at, value })?;
-        transaction.append_result(result.experiment.id, &json!(result), computed_at)?;
+        transaction.append_result(result.experiment.id, told, computed_at)?;
         transaction.commit()
     }
 }
 
 impl Definition {
     fn plan(&self, as_of: Timestamp) -> Result<Plan> {
-        plan::compile(&self.experiment, &self.flag, &self.settings, as_of)
+        plan::compile(&self.experiment, &self.flag, &self.settings, &self.actions, as_of)
     }
 
     /// Puts names on computed numbers.
-    fn result(
-        &self,
-        plan: &Plan,
-        computed: &Computed,
-        provenance: Provenance,
-        last_refresh: Timestamp,
-        is_cached: bool,
-    ) -> Result<ExperimentResult> {
-        let metric = Metric::parse(&self.experiment.filters)?;
+    fn named(&self, filters: &Map<String, Value>, plan: &Plan, computed: &Computed) -> Result<MetricResult> {
+        let metric = Metric::parse(filters)?;
         let Computed { measured, outcome } = computed;
-        Ok(ExperimentResult {
-            format_version: FORMAT_VERSION,
-            experiment: summary(&self.experiment),
-            provenance,
-            last_refresh,
-            is_cached,
-            result: results::metric_result(&self.experiment, &metric, plan, measured, outcome.clone()),
-            warnings: results::warnings(measured),
-        })
+        let outcome = outcome.clone();
+        Ok(results::metric_result(&self.experiment, filters, &metric, &self.actions, plan, measured, outcome))
     }
 }
 

@@ -51,6 +51,8 @@ pub enum ErrorKind {
     },
     /// The request will be possible later: something must happen first (launch, ingest).
     NotReady {
+        /// The machine-readable reason: `not_ready`, or the reference system's own.
+        code: &'static str,
         /// What is missing.
         message: String,
     },
@@ -124,7 +126,13 @@ impl Error {
     /// Something must happen before the request is possible.
     #[must_use]
     pub fn not_ready(message: impl Into<String>) -> Self {
-        ErrorKind::NotReady { message: message.into() }.into()
+        Self::not_ready_because("not_ready", message)
+    }
+
+    /// Something must happen before the request is possible; the code says what, in the reference system's words.
+    #[must_use]
+    pub fn not_ready_because(code: &'static str, message: impl Into<String>) -> Self {
+        ErrorKind::NotReady { code, message: message.into() }.into()
     }
 
     /// The data do not have the shape the engine needs.
@@ -176,11 +184,11 @@ impl Error {
         &self.hints
     }
 
-    /// The machine-readable name of the kind; for a wrong request, its own code.
+    /// The machine-readable name of the kind; for a wrong request, and one that comes too early, its own code.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self.kind() {
-            ErrorKind::Invalid { code, .. } => code,
+            ErrorKind::Invalid { code, .. } | ErrorKind::NotReady { code, .. } => code,
             kind => kind.name(),
         }
     }
@@ -233,7 +241,7 @@ impl fmt::Display for Error {
             ErrorKind::NotFound { noun, key } => write!(f, "{noun} '{key}' was not found"),
             ErrorKind::Invalid { message, .. }
             | ErrorKind::NotAllowed { message }
-            | ErrorKind::NotReady { message }
+            | ErrorKind::NotReady { message, .. }
             | ErrorKind::Schema { message }
             | ErrorKind::Query { message, .. } => f.write_str(message),
             ErrorKind::Busy { holder, waited_seconds } => {

@@ -19,4 +19,4 @@ pub use engine::{Engine, ResultsRequest};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{ColumnMapping, IngestOptions, IngestReport, Interrupt, Progress, Source, TableOptions, TableReport};
 pub use model::experiment::{CreateExperiment, Experiment};
-pub use results::{ExperimentResult, Explanation};
+pub use results::{ExperimentResult, Explanation, SecondaryResult};

@@ -36,10 +36,19 @@ from abduck.errors import (
 )
 from abduck.experiments import Experiment, Experiments
 from abduck.explanation import Explanation, Query, Stage
+from abduck.exposures import Exposures
 from abduck.flag import Evaluation, Evaluations, evaluate_flag, evaluate_flag_frame
 from abduck.lab import AttachReport, FileReport, IngestReport, Lab, Progress, Settings, Status
 from abduck.profiles import Group, GroupType, Person, TableFileReport, TableReport
-from abduck.result import ExperimentResult, ExperimentSummary, MissingData, Provenance, ResultWarning, VariantRow
+from abduck.result import (
+    ExperimentResult,
+    ExperimentSummary,
+    MissingData,
+    Provenance,
+    ResultWarning,
+    SecondaryResult,
+    VariantRow,
+)
 
 __all__ = [
     "AbduckError",
@@ -52,6 +61,7 @@ __all__ = [
     "ExperimentSummary",
     "Experiments",
     "Explanation",
+    "Exposures",
     "FileReport",
     "Group",
     "GroupType",
@@ -71,6 +81,7 @@ __all__ = [
     "QueryError",
     "ResultWarning",
     "SchemaError",
+    "SecondaryResult",
     "Settings",
     "Stage",
     "Status",

@@ -13,7 +13,8 @@ from typing import Any
 
 from abduck import _engine, _moment
 from abduck.explanation import Explanation
-from abduck.result import ExperimentResult
+from abduck.exposures import Exposures
+from abduck.result import ExperimentResult, SecondaryResult
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,55 @@ class Experiment:
         (False, True)
         """
         return ExperimentResult(self._lab.results(str(self.id), refresh, _moment.to_text(as_of)))
+
+    def secondary_results(
+        self, index: int, *, refresh: bool = False, as_of: datetime | date | str | None = None
+    ) -> SecondaryResult:
+        """The result of a secondary metric, kept or computed. A metric that cannot be judged is no error.
+
+        Args:
+            index: The metric's place among the secondary metrics, from 0.
+            refresh: Whether to compute it even when a kept result is still true.
+            as_of: The moment the result holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft.
+            InvalidError: There is no such metric, or it is wrong or not supported.
+        """
+        inner = self._lab.secondary_results(str(self.id), str(index), refresh, _moment.to_text(as_of))
+        return SecondaryResult(inner)
+
+    def exposures(self, *, as_of: datetime | date | str | None = None) -> Exposures:
+        """Who was exposed, by the definition the results use: by first exposure, person and variant.
+
+        Args:
+            as_of: The moment the list holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft.
+
+        >>> import abduck
+        >>> exposures = abduck.demo().experiments.get("smart-search").exposures()
+        >>> len(exposures) > 100
+        True
+        """
+        return Exposures(self._lab.exposures(str(self.id), _moment.to_text(as_of)))
+
+    def requires_flag_implementation(
+        self, *, any_flag: bool = False, as_of: datetime | date | str | None = None
+    ) -> bool:
+        """Whether no event of the primary metric carried the flag in the last seven days.
+
+        Args:
+            any_flag: Whether any flag counts, as in the compatible system, not only the experiment's own.
+            as_of: The end of the seven days; now if it is left out. Without an offset it is UTC.
+
+        >>> import abduck
+        >>> experiment = abduck.demo().experiments.get("smart-search")
+        >>> experiment.requires_flag_implementation(as_of=experiment.end_date)
+        False
+        """
+        return self._lab.requires_flag_implementation(str(self.id), any_flag, _moment.to_text(as_of))
 
     def explain(self, *, run: bool = False, as_of: datetime | date | str | None = None) -> Explanation:
         """How the result comes about: the plan and its queries; with `run`, also what the queries do.

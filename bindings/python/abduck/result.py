@@ -111,7 +111,7 @@ class ExperimentResult:
 
     __slots__ = ("_data", "_inner")
     _data: dict[str, Any]
-    _inner: _engine.ExperimentResult
+    _inner: _engine.ExperimentResult | _engine.SecondaryResult
 
     def __init__(self, inner: _engine.ExperimentResult) -> None:
         object.__setattr__(self, "_inner", inner)
@@ -269,7 +269,7 @@ class ExperimentResult:
         return self._inner.to_text()
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ExperimentResult):
+        if not isinstance(other, ExperimentResult) or type(other) is not type(self):
             return NotImplemented
         parts = ("experiment", "result", "warnings")
         same_data = self.provenance.fingerprint == other.provenance.fingerprint
@@ -279,4 +279,62 @@ class ExperimentResult:
         return hash(self.provenance.fingerprint)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ExperimentResult.from_json, (self.to_json(),)
+        return type(self).from_json, (self.to_json(),)
+
+
+class SecondaryResult(ExperimentResult):
+    """The result of a secondary metric: one number per variant, and everything a result of a primary metric has.
+
+    >>> import abduck
+    >>> visits = {"name": "Visits", "filters": {"insight": "TRENDS", "events": [{"id": "visit"}]}}
+    >>> lab = abduck.demo()
+    >>> experiment = lab.experiments.create(
+    ...     name="Again", feature_flag_key="again", start_date="2026-03-02", secondary_metrics=[visits]
+    ... )
+    >>> result = experiment.secondary_results(0)
+    >>> result.name, result.values
+    ('Visits', {})
+    """
+
+    __slots__ = ("_metric", "_values")
+    _metric: dict[str, Any]
+    _values: dict[str, float]
+
+    def __init__(self, inner: _engine.SecondaryResult) -> None:
+        data = json.loads(inner.to_json())
+        object.__setattr__(self, "_inner", inner)
+        object.__setattr__(self, "_data", data["result"])
+        object.__setattr__(self, "_metric", data["metric"])
+        object.__setattr__(self, "_values", data["values"])
+
+    @classmethod
+    def from_json(cls, text: str) -> SecondaryResult:
+        """A secondary result from its JSON form.
+
+        Raises:
+            InvalidError: The text is not a secondary result.
+        """
+        return cls(_engine.SecondaryResult.from_json(text))
+
+    @property
+    def index(self) -> int:
+        """The metric's place among the experiment's secondary metrics, from 0."""
+        return int(self._metric["index"])
+
+    @property
+    def name(self) -> str:
+        """The metric's name; empty when the definition gives none."""
+        return str(self._metric["name"])
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The number of each variant with data: events of a trend, the share of persons that completed a funnel."""
+        return dict(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SecondaryResult):
+            return NotImplemented
+        return self._metric == other._metric and self._values == other._values and super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return super().__hash__()

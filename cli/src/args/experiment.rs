@@ -22,6 +22,10 @@ pub(crate) enum ExperimentCommand {
     Launch(MomentArguments),
     /// End a running experiment
     End(MomentArguments),
+    /// List who was exposed, by the definition the results use: person by person, in the order of first exposures
+    Exposures(ExposureArguments),
+    /// Say whether the events of the last seven days that the primary metric looks at carry no flag yet
+    RequiresFlag(RequiresFlagArguments),
 }
 
 #[derive(Args, Debug)]
@@ -70,6 +74,27 @@ pub(crate) enum MetricKind {
     Trend,
     /// How many persons get through several events in order
     Funnel,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExposureArguments {
+    /// The flag's key, or the experiment's number
+    pub(crate) key: String,
+    /// The moment the list holds for [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) as_of: Option<Timestamp>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RequiresFlagArguments {
+    /// The flag's key, or the experiment's number
+    pub(crate) key: String,
+    /// Ask for any flag, as the compatible system does, not for the experiment's own
+    #[arg(long)]
+    pub(crate) any_flag: bool,
+    /// The end of the seven days [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) as_of: Option<Timestamp>,
 }
 
 #[derive(Args, Debug)]

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::args::{CreateArguments, ExperimentCommand, Global, MetricKind, MomentArguments};
+use crate::args::{CreateArguments, ExperimentCommand, Global, MetricKind, MomentArguments, RequiresFlagArguments};
 use crate::output::{Answer, Output};
 
 /// An experiment with what belongs to it.
@@ -38,6 +38,8 @@ pub(crate) fn run(global: &Global, command: ExperimentCommand, output: &Output) 
         }
         ExperimentCommand::Launch(arguments) => launch(global, &arguments, output),
         ExperimentCommand::End(arguments) => end(global, &arguments, output),
+        ExperimentCommand::Exposures(arguments) => super::exposures::run(global, &arguments, output),
+        ExperimentCommand::RequiresFlag(arguments) => requires_flag(global, &arguments, output),
     }
 }
 
@@ -79,6 +81,23 @@ fn end(global: &Global, arguments: &MomentArguments, output: &Output) -> Result<
     let experiment = engine.end(&arguments.key, ending, now, global.by.as_deref())?;
     output.note("ended; its flag stays as it is");
     show(&mut engine, experiment, output)
+}
+
+fn requires_flag(global: &Global, arguments: &RequiresFlagArguments, output: &Output) -> Result<()> {
+    let mut engine = super::open(global)?;
+    let experiment = engine.experiment(&arguments.key)?;
+    let flag_key = (!arguments.any_flag).then_some(experiment.feature_flag_key.as_str());
+    let now = arguments.as_of.unwrap_or_else(super::now);
+    let is_required = engine.requires_flag_implementation(&experiment.filters, flag_key, now)?;
+    let flag = flag_key.map_or_else(|| "a flag".to_owned(), |key| format!("the flag '{key}'"));
+    let text = if is_required {
+        format!("yes: no event of the metric carried {flag} in the seven days up to {now}\n")
+    } else {
+        format!("no: an event of the metric carried {flag} in the seven days up to {now}\n")
+    };
+    let mut table = Table::new(&["requires_flag_implementation"]);
+    table.push(vec![Cell::text(is_required.to_string())]);
+    output.answer(&Answer { text: Some(text), table, data: json!({"result": is_required}) })
 }
 
 fn show(engine: &mut Engine, experiment: Experiment, output: &Output) -> Result<()> {

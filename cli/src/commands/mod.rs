@@ -4,6 +4,7 @@ mod demo;
 mod events;
 mod experiment;
 mod explain;
+mod exposures;
 mod flag;
 mod lab;
 mod profiles;

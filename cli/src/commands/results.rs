@@ -1,7 +1,7 @@
 //! How an experiment stands.
 
 use abduck::report::{self, Cell, Table};
-use abduck::results::{legacy, rows};
+use abduck::results::{SecondaryResult, VariantRow, legacy, legacy_secondary, rows};
 use abduck::{Error, ExperimentResult, Result, ResultsRequest};
 
 use crate::args::{Format, Global, ResultsArguments, Shape};
@@ -16,11 +16,29 @@ pub(crate) fn run(global: &Global, arguments: &ResultsArguments, output: &Output
     }
     let now = super::now();
     let request = ResultsRequest { as_of: arguments.as_of.unwrap_or(now), now, refresh: arguments.refresh };
-    let result = super::open(global)?.results(&arguments.key, &request)?;
+    let mut engine = super::open(global)?;
+    match &arguments.secondary {
+        None => {
+            let result = engine.results(&arguments.key, &request)?;
+            say_when_computed(&result, output);
+            if is_legacy { output.json(&legacy(&result)?) } else { output.answer(&answer(&result, output)?) }
+        }
+        Some(id) => {
+            let secondary = engine.secondary_results(&arguments.key, Some(&id.as_str().into()), &request)?;
+            say_when_computed(&secondary.result, output);
+            if is_legacy {
+                output.json(&legacy_secondary(&secondary))
+            } else {
+                output.answer(&secondary_answer(&secondary, output)?)
+            }
+        }
+    }
+}
+
+fn say_when_computed(result: &ExperimentResult, output: &Output) {
     if result.is_cached {
         output.note(&format!("computed on {}; --refresh computes it again", result.last_refresh));
     }
-    if is_legacy { output.json(&legacy(&result)?) } else { output.answer(&answer(&result, output)?) }
 }
 
 /// A result in every form; as Markdown, the table that people read.
@@ -32,30 +50,49 @@ fn answer(result: &ExperimentResult, output: &Output) -> Result<Answer> {
     Ok(Answer { text: Some(report::result(result, output.width())), table, data: json(result)? })
 }
 
-/// One row per variant, with the column names that programs know.
+/// A secondary result in every form.
+fn secondary_answer(secondary: &SecondaryResult, output: &Output) -> Result<Answer> {
+    let table = match output.format() {
+        Some(Format::Csv) => flat_secondary_table(secondary),
+        _ => report::secondary_table(secondary),
+    };
+    Ok(Answer { text: Some(report::secondary_result(secondary, output.width())), table, data: json(secondary)? })
+}
+
+/// The column names that programs know.
+const COLUMNS: [&str; 8] =
+    ["variant", "units", "count", "rate", "rel_effect_size", "rate_ci_lower", "rate_ci_upper", "chance_to_win"];
+
+/// One row per variant.
 fn flat_table(result: &ExperimentResult) -> Table {
-    let mut table = Table::new(&[
-        "variant",
-        "units",
-        "count",
-        "rate",
-        "rel_effect_size",
-        "rate_ci_lower",
-        "rate_ci_upper",
-        "chance_to_win",
-    ]);
+    let mut table = Table::new(&COLUMNS);
     for row in rows(result) {
-        let optional = |value: Option<f64>| Cell::optional(value, |value| value.to_string());
-        table.push(vec![
-            Cell::text(&row.variant),
-            Cell::number(row.units.to_string(), row.units),
-            Cell::number(row.count.to_string(), row.count),
-            optional(row.rate),
-            optional(row.rel_effect_size),
-            optional(row.rate_ci_lower),
-            optional(row.rate_ci_upper),
-            optional(row.chance_to_win),
-        ]);
+        table.push(flat_cells(&row));
     }
     table
+}
+
+/// One row per variant, the metric's number last.
+fn flat_secondary_table(secondary: &SecondaryResult) -> Table {
+    let mut table = Table::new(&[&COLUMNS[..], &["value"]].concat());
+    for row in rows(&secondary.result) {
+        let mut cells = flat_cells(&row);
+        cells.push(Cell::optional(secondary.values.get(&row.variant).copied(), |value| value.to_string()));
+        table.push(cells);
+    }
+    table
+}
+
+fn flat_cells(row: &VariantRow) -> Vec<Cell> {
+    let optional = |value: Option<f64>| Cell::optional(value, |value| value.to_string());
+    vec![
+        Cell::text(&row.variant),
+        Cell::number(row.units.to_string(), row.units),
+        Cell::number(row.count.to_string(), row.count),
+        optional(row.rate),
+        optional(row.rel_effect_size),
+        optional(row.rate_ci_lower),
+        optional(row.rate_ci_upper),
+        optional(row.chance_to_win),
+    ]
 }

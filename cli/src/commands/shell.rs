@@ -1,6 +1,7 @@
 //! What editors and shells read: JSON Schemas and completions.
 
 use abduck::model::experiment::CreateExperiment;
+use abduck::results::SecondaryResult;
 use abduck::{Error, Result, results};
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -12,6 +13,7 @@ use crate::output::Output;
 pub(crate) fn schema(noun: SchemaNoun, output: &Output) -> Result<()> {
     let schema = match noun {
         SchemaNoun::Result => results::json_schema(),
+        SchemaNoun::SecondaryResult => SecondaryResult::json_schema(),
         SchemaNoun::Experiment => CreateExperiment::json_schema(),
     };
     output.print(&format!("{schema:#}\n"))

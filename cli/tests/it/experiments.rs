@@ -103,3 +103,46 @@ fn options_that_contradict_each_other_are_refused() {
     }
     assert!(lab.succeeds("experiment list -q -o json").starts_with("[]"));
 }
+
+#[test]
+fn the_exposed_are_listed_in_every_form() {
+    let lab = Place::running();
+    let table = lab.succeeds("experiment exposures checkout");
+    assert_eq!(table.lines().count(), 801);
+    assert!(table.starts_with("first exposure               variant "), "{table}");
+    assert!(table.lines().nth(1).unwrap().ends_with("  person-0"), "{table}");
+    let csv = lab.succeeds("experiment exposures checkout -o csv");
+    assert_eq!(csv.lines().count(), 801);
+    let first: Vec<_> = csv.lines().take(2).collect();
+    assert_eq!(first[0], "first_exposure,variant,exposures,person_id,distinct_id");
+    assert!(first[1].starts_with("2026-03-01T10:00:00Z,control,1,") && first[1].ends_with(",person-0"), "{csv}");
+    let list: Vec<abduck::results::ExposedPerson> =
+        serde_json::from_str(&lab.succeeds("experiment exposures checkout -o json")).unwrap();
+    assert_eq!((list.len(), list[0].distinct_id.as_str(), list[0].variant.as_str()), (800, "person-0", "control"));
+    assert_eq!(lab.succeeds("experiment exposures checkout -o md").lines().count(), 802);
+    let early = lab.succeeds("experiment exposures checkout -o csv --as-of 2026-03-01T12:00:00Z");
+    assert_eq!(early.lines().count(), 1 + 115);
+}
+
+#[test]
+fn nobody_exposed_is_an_empty_list_and_a_draft_is_refused() {
+    let lab = Place::lab();
+    lab.succeeds("experiment create --name Empty --flag empty --event bought --start 2026-03-01");
+    assert_eq!(lab.succeeds("experiment exposures empty -o json"), "[]\n");
+    assert_eq!(lab.succeeds("experiment exposures empty -o csv").lines().count(), 1);
+    lab.succeeds("experiment create --name Draft --flag draft --event bought");
+    let refused = lab.abduck("experiment exposures draft -o json");
+    assert_eq!((refused.exit, refused.stdout.as_str()), (4, ""));
+}
+
+#[test]
+fn a_flag_that_is_missing_in_the_events_is_noticed() {
+    let lab = Place::running();
+    let asked = |arguments: &str| lab.succeeds(&format!("experiment requires-flag {arguments}"));
+    assert_eq!(asked("checkout --as-of 2026-03-08 -o json"), "{\"result\":false}\n");
+    assert_eq!(asked("checkout --as-of 2026-03-01 -o json"), "{\"result\":true}\n");
+    lab.succeeds("experiment create --name Other --flag other --event bought");
+    assert_eq!(asked("other --as-of 2026-03-08 -o json"), "{\"result\":true}\n");
+    assert_eq!(asked("other --as-of 2026-03-08 -o json --any-flag"), "{\"result\":false}\n");
+    assert!(asked("other --as-of 2026-03-08").starts_with("yes: no event of the metric carried the flag 'other'"));
+}

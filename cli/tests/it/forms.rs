@@ -62,6 +62,9 @@ fn the_schema_of_a_result_is_the_one_in_the_repository() {
     let printed = Place::empty().succeeds("schema result");
     let kept = include_str!("../../schema/result.schema.json");
     assert!(printed == kept, "run `cargo run -p abduck-cli -- schema result > cli/schema/result.schema.json`");
+    let printed = Place::empty().succeeds("schema secondary-result");
+    let kept = include_str!("../../schema/secondary-result.schema.json");
+    assert!(printed == kept, "likewise for `secondary-result`");
 }
 
 #[test]

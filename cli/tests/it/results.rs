@@ -110,3 +110,51 @@ fn a_funnel_is_explained() {
     );
     assert_transcript!(lab.abduck("explain button"));
 }
+
+/// A lab whose experiment has two secondary metrics.
+fn with_secondary_metrics() -> Place {
+    let lab = Place::lab();
+    lab.write("shop.csv", &crate::support::purchases());
+    lab.succeeds("ingest shop.csv --flag checkout=variant --exposure-event exposed");
+    let definition = serde_json::json!({
+        "name": "Checkout", "feature_flag_key": "checkout", "start_date": "2026-03-01", "end_date": "2026-03-08",
+        "filters": {"events": [{"id": "bought"}]},
+        "secondary_metrics": [
+            {"name": "Purchases", "filters": {"insight": "TRENDS", "events": [{"id": "bought"}]}},
+            {"name": "Conversion", "filters": {"insight": "FUNNELS", "events": [
+                {"id": "$feature_flag_called", "order": 0}, {"id": "bought", "order": 1}]}},
+        ],
+    });
+    lab.write("checkout.json", &definition.to_string());
+    lab.succeeds("experiment create checkout.json");
+    lab
+}
+
+#[test]
+fn a_secondary_metric_becomes_a_verdict() {
+    let lab = with_secondary_metrics();
+    assert_transcript!(lab.abduck("results checkout --secondary 1"));
+    assert_transcript!(lab.abduck("results checkout -q --secondary 0 -o csv"));
+}
+
+#[test]
+fn a_secondary_result_read_back_is_the_same() {
+    let printed = with_secondary_metrics().succeeds("results checkout --secondary 1 -o json");
+    let result: abduck::SecondaryResult = serde_json::from_str(&printed).unwrap();
+    assert_eq!(serde_json::to_value(&result).unwrap(), serde_json::from_str::<Value>(&printed).unwrap());
+    assert_eq!((result.metric.name.as_str(), result.values["control"]), ("Conversion", 0.1));
+}
+
+#[test]
+fn a_secondary_result_in_the_compatible_shape() {
+    let lab = with_secondary_metrics();
+    let printed = lab.succeeds("results checkout --secondary 0 --shape legacy");
+    let legacy: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(legacy["result"]["result"], serde_json::json!({"control": 40.0, "test": 60.0}));
+    assert!(legacy["result"]["probability"]["test"].is_f64());
+    for (id, message) in [("2", "Invalid metric ID"), ("-1", "Invalid metric ID"), ("x", "must be an integer")] {
+        let refused = lab.abduck(&format!("results checkout --secondary {id}"));
+        assert_eq!(refused.exit, 2, "{refused}");
+        assert!(refused.stderr.contains(message), "{refused}");
+    }
+}

@@ -79,9 +79,9 @@ impl<'a> Cells<'a> {
                 })
             }
             Self::Trend { cells, .. } => {
-                let persons = integers(batch, "persons")?;
+                let exposures = integers(batch, "exposures")?;
                 for_each_variant(batch, |row, variant| {
-                    cell(cells, variant.unwrap_or_default())?.exposed_persons = count(persons[row]);
+                    cell(cells, variant.unwrap_or_default())?.exposures = count(exposures[row]);
                     Ok(())
                 })
             }
@@ -107,7 +107,7 @@ fn trend_cells(population: &Population, measure: &TrendMeasure) -> TrendCells {
     let empty = |variant: &String| TrendCell {
         variant: variant.clone(),
         events_by_bucket: vec![0; measure.buckets.count()],
-        exposed_persons: 0,
+        exposures: 0,
     };
     TrendCells { variants: population.variants.iter().map(empty).collect(), events_without_variant: 0 }
 }

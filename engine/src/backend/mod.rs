@@ -1,8 +1,11 @@
 //! Who computes: here, or elsewhere.
 //!
 //! A backend takes a [`Plan`](crate::plan::Plan) and gives back counts per variant
-//! ([`Measured`](crate::stats::Measured)); nothing about single units leaves it.
+//! ([`Measured`](crate::stats::Measured)); nothing about single units leaves it, unless they are what was asked for: the
+//! persons exposed to an experiment, or the members of a cohort.
 
 mod local;
+mod persons;
 
 pub use local::measure;
+pub use persons::{cohort_members, exposures, requires_flag_implementation};

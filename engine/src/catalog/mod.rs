@@ -9,6 +9,7 @@
 //! change of a definition takes a [`Change`], who and when, and leaves an entry in the audit log in the same
 //! transaction. The catalog stores; it decides nothing and reads no events.
 
+mod action;
 mod audit;
 mod cache;
 mod cohort;

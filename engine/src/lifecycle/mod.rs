@@ -7,10 +7,12 @@
 //! Rule numbers (`L-…`, `V-…`, `B-…`) are those of the compatible reference system; a `B-…` is a fault of that system
 //! which this one does not have.
 
+mod action;
 mod again;
 mod cohort;
 mod create;
 mod end;
+mod exposure_cohort;
 mod flag;
 mod flag_rules;
 mod holdout;
@@ -22,10 +24,12 @@ mod update;
 mod variants;
 mod web;
 
+pub use action::{create_action, delete_action, update_action};
 pub use again::{Copy, duplicate, reset};
 pub use cohort::{create_cohort, delete_cohort, update_cohort};
 pub use create::{NewExperiment, create};
 pub use end::{Ending, archive, delete, end, ship};
+pub use exposure_cohort::{create_exposure_cohort, exposure_cohort_definition, exposure_cohort_name};
 pub use flag::{ExistingFlag, NewFlag, UpdatedFlag, create_flag, update_flag};
 pub use holdout::{UpdatedHoldout, create_holdout, delete_holdout, numbered_holdout, update_holdout};
 pub use launch::launch;
@@ -39,8 +43,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::cohort::Cohort;
+use crate::model::entity::is_absent;
 use crate::model::holdout::Holdout;
-use crate::model::metric::{self, Metric};
+use crate::model::metric::Metric;
 
 /// What the lab holds that bears on a new or changed experiment.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +104,7 @@ fn check_metrics(primary: Option<&Map<String, Value>>, secondary: Option<&[Value
 
 fn check_metric(filters: &Map<String, Value>) -> Result<()> {
     match Metric::parse(filters) {
-        Err(error) if error.code() != "unsupported" && !metric::is_absent(&error) => Err(error),
+        Err(error) if error.code() != "unsupported" && !is_absent(&error) => Err(error),
         _ => Ok(()),
     }
 }

@@ -19,6 +19,8 @@ pub enum Filter {
     Any(Vec<Filter>),
     /// One property compared with values.
     Property(PropertyFilter),
+    /// Some element that the event captured is like this.
+    Element(ElementFilter),
 }
 
 /// One property of the event, compared with values.
@@ -30,6 +32,27 @@ pub struct PropertyFilter {
     pub operator: Operator,
     /// What it is compared with, as text: JSON texts without quotes, everything else as JSON (Q-P1).
     pub values: Vec<String>,
+}
+
+/// A part of an element of a page, on an event that captured the elements around a click (Q-A1).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ElementFilter {
+    /// The part.
+    pub part: ElementPart,
+    /// The text it equals.
+    pub value: String,
+}
+
+/// A part of an element of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElementPart {
+    /// Its tag, such as `a`.
+    TagName,
+    /// The text in it.
+    Text,
+    /// The target of its link.
+    Href,
 }
 
 /// How a property is compared with the values of a filter.
@@ -44,6 +67,8 @@ pub enum Operator {
     Icontains,
     /// Contains none, or absent (Q-P5).
     NotIcontains,
+    /// Contains some value, with case; only addresses of actions are compared so (Q-A1).
+    Contains,
     /// Some pattern is found (Q-P6).
     Regex,
     /// No pattern is found, or absent (Q-P7).

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
-use crate::model::filter::Filter;
-use crate::model::suggest::closest;
+pub use super::entity::{ALL_EVENTS, Entity, EntitySource};
+use super::entity::{entities, invalid, known_keys, no_target_metric, test_accounts, unsupported};
+use crate::error::Result;
 
 /// What an experiment measures.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,17 +14,6 @@ pub enum Metric {
     Trend(TrendMetric),
     /// How many people get through a sequence of steps.
     Funnel(FunnelMetric),
-}
-
-/// Events that count: those with a name, or all, that pass a filter.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entity {
-    /// The event's name; `None` is every event (Q-A3).
-    pub event: Option<String>,
-    /// What else must hold (Q-A4).
-    pub filter: Filter,
-    /// The name shown instead of the event's, if the definition gives one.
-    pub custom_name: Option<String>,
 }
 
 /// A trend: the number of events (Q-T3).
@@ -86,14 +75,8 @@ pub enum WindowUnit {
     Month,
 }
 
-/// The name shown for an entity that every event fits (Q-A3).
-pub const ALL_EVENTS: &str = "all events";
-
 /// The most steps a funnel can have: one bit of a 32-bit mask each.
 pub const STEPS_MAX: usize = 32;
-
-/// What clients match on when there is no metric.
-const NO_TARGET_METRIC: &str = "Experiment has no target metric";
 
 /// The default window of a funnel, 14 days (Q-F4).
 const DEFAULT_WINDOW: ConversionWindow = ConversionWindow { length: 14, unit: WindowUnit::Day };
@@ -143,21 +126,6 @@ const READ_KEYS: [&str; 14] = [
     "interval",
 ];
 
-/// Keys of an entity (an element of `events`).
-const ENTITY_KEYS: [&str; 11] = [
-    "custom_name",
-    "id",
-    "index",
-    "math",
-    "math_group_type_index",
-    "math_hogql",
-    "math_property",
-    "name",
-    "order",
-    "properties",
-    "type",
-];
-
 impl Metric {
     /// Reads a metric from the `filters` of an experiment.
     ///
@@ -191,27 +159,30 @@ impl Metric {
     }
 }
 
-impl Entity {
-    /// The name to show: the given one, else the event's.
+impl Metric {
+    /// Whether the lab's test accounts are left out (Q-P20).
     #[must_use]
-    pub fn label(&self) -> &str {
-        self.custom_name.as_deref().or(self.event.as_deref()).unwrap_or(ALL_EVENTS)
+    pub fn filter_test_accounts(&self) -> bool {
+        match self {
+            Self::Trend(trend) => trend.filter_test_accounts,
+            Self::Funnel(funnel) => funnel.filter_test_accounts,
+        }
     }
 
-    /// Whether every event that fits `other` fits this entity too, as far as the definitions show.
-    ///
-    /// Such a pair of steps may not happen in the same instant (Q-F9).
+    /// The entities in their order.
     #[must_use]
-    pub fn covers(&self, other: &Self) -> bool {
-        (self.event.is_none() || self.event == other.event)
-            && (self.filter.is_everything() || self.filter == other.filter)
+    pub fn entities(&self) -> &[Entity] {
+        match self {
+            Self::Trend(trend) => std::slice::from_ref(&trend.entity),
+            Self::Funnel(funnel) => &funnel.steps,
+        }
     }
 }
 
 fn trend(filters: &Map<String, Value>) -> Result<Metric> {
-    let mut entities = entities(filters)?;
+    let mut entities = given_entities(filters)?;
     if entities.len() > 1 {
-        return Err(unsupported("filters.events", "a trend of several events", "one event"));
+        return Err(unsupported("filters.events", "a trend of several events", "one event or action"));
     }
     let entity = entities.swap_remove(0);
     let interval = match filters.get("interval").filter(|interval| !interval.is_null()).map(Value::as_str) {
@@ -221,74 +192,31 @@ fn trend(filters: &Map<String, Value>) -> Result<Metric> {
         Some(Some("month")) => Interval::Month,
         Some(_) => return Err(invalid("filters.interval", "the interval must be hour, day, week or month")),
     };
-    Ok(Metric::Trend(TrendMetric { entity, interval, filter_test_accounts: test_accounts(filters)? }))
+    Ok(Metric::Trend(TrendMetric { entity, interval, filter_test_accounts: test_accounts(filters, "filters")? }))
 }
 
 fn funnel(filters: &Map<String, Value>) -> Result<Metric> {
-    let steps = entities(filters)?;
+    let steps = given_entities(filters)?;
     if steps.len() > STEPS_MAX {
         return Err(invalid(
             "filters.events",
             format!("a funnel has at most {STEPS_MAX} steps, this one has {}", steps.len()),
         ));
     }
-    Ok(Metric::Funnel(FunnelMetric { steps, window: window(filters)?, filter_test_accounts: test_accounts(filters)? }))
+    Ok(Metric::Funnel(FunnelMetric {
+        steps,
+        window: window(filters)?,
+        filter_test_accounts: test_accounts(filters, "filters")?,
+    }))
 }
 
-/// The entities of a metric in their order (Q-A2).
-fn entities(filters: &Map<String, Value>) -> Result<Vec<Entity>> {
-    let events = match filters.get("events") {
-        None | Some(Value::Null) => &[][..],
-        Some(Value::Array(events)) => events.as_slice(),
-        Some(_) => return Err(invalid("filters.events", "the events of a metric must be a list")),
-    };
-    let mut ordered = Vec::with_capacity(events.len());
-    for (index, event) in events.iter().enumerate() {
-        let field = format!("filters.events[{index}]");
-        let Value::Object(event) = event else { return Err(invalid(&field, "an event of a metric must be an object")) };
-        let order = match event.get("order") {
-            None | Some(Value::Null) => i64::try_from(index).unwrap_or(i64::MAX),
-            Some(order) => order.as_i64().ok_or_else(|| invalid(&field, "the order must be a whole number"))?,
-        };
-        ordered.push((order, entity(event, &field)?));
-    }
-    if ordered.is_empty() {
+/// The entities of a metric, at least one.
+fn given_entities(filters: &Map<String, Value>) -> Result<Vec<Entity>> {
+    let entities = entities(filters, "filters")?;
+    if entities.is_empty() {
         return Err(no_target_metric().hint("give `events` a list with at least one {\"id\": \"event name\"}"));
     }
-    ordered.sort_by_key(|(order, _)| *order);
-    Ok(ordered.into_iter().map(|(_, entity)| entity).collect())
-}
-
-fn entity(event: &Map<String, Value>, field: &str) -> Result<Entity> {
-    if let Some(key) = event.keys().find(|key| !ENTITY_KEYS.contains(&key.as_str())) {
-        return Err(invalid(field, format!("unknown key '{key}' in an event of the metric"))
-            .hint(known_keys(key, &ENTITY_KEYS)));
-    }
-    match event.get("type").filter(|kind| !kind.is_null()) {
-        None => {}
-        Some(Value::String(kind)) if kind == "events" => {}
-        Some(other) => return Err(unsupported(&format!("{field}.type"), format!("the type {other}"), "events")),
-    }
-    match event.get("math").filter(|math| !math.is_null()) {
-        None => {}
-        Some(Value::String(math)) if math == "total" => {}
-        Some(other) => {
-            return Err(unsupported(&format!("{field}.math"), format!("the math {other}"), "total"));
-        }
-    }
-    let name = match event.get("id") {
-        Some(Value::String(name)) if !name.is_empty() => Some(name.clone()),
-        Some(Value::Null) => None,
-        None => return Err(invalid(field, "an event of the metric needs an id: the event's name, or null for all")),
-        Some(other) => return Err(invalid(field, format!("the id must be an event's name or null, not {other}"))),
-    };
-    let filter = Filter::parse(event.get("properties").unwrap_or(&Value::Null), &format!("{field}.properties"))?;
-    let custom_name = match event.get("custom_name") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(name)) => Some(name.clone()),
-        Some(other) => return Err(invalid(field, format!("the custom_name must be a text, not {other}"))),
-    };
-    Ok(Entity { event: name, filter, custom_name })
+    Ok(entities)
 }
 
 fn window(filters: &Map<String, Value>) -> Result<ConversionWindow> {
@@ -334,14 +262,6 @@ fn window_length(filters: &Map<String, Value>, key: &str, length_max: u32) -> Re
     }
 }
 
-fn test_accounts(filters: &Map<String, Value>) -> Result<bool> {
-    match filters.get("filter_test_accounts") {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(filter)) => Ok(*filter),
-        Some(other) => Err(invalid("filters.filter_test_accounts", format!("must be true or false, not {other}"))),
-    }
-}
-
 fn refuse_unknown_keys(filters: &Map<String, Value>) -> Result<()> {
     let known = |key: &str| READ_KEYS.contains(&key) || IGNORED_KEYS.contains(&key);
     match filters.keys().find(|key| !known(key)) {
@@ -360,9 +280,6 @@ fn refuse_unsupported(filters: &Map<String, Value>) -> Result<()> {
         Some(Value::String(text)) => !text.is_empty(),
         Some(_) => true,
     };
-    if given("actions") {
-        return Err(unsupported("filters.actions", "a metric over actions", "events"));
-    }
     if given("exclusions") {
         return Err(unsupported("filters.exclusions", "a funnel with exclusions", "steps only"));
     }
@@ -382,31 +299,6 @@ fn refuse_unsupported(filters: &Map<String, Value>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn known_keys(unknown: &str, known: &[&str]) -> String {
-    match closest(unknown, known.iter().copied()) {
-        Some(similar) => format!("did you mean '{similar}'?"),
-        None => format!("known keys: {}", known.join(", ")),
-    }
-}
-
-/// Whether a metric was refused because there is none.
-pub(crate) fn is_absent(error: &Error) -> bool {
-    error.to_string() == NO_TARGET_METRIC
-}
-
-fn no_target_metric() -> Error {
-    Error::invalid_field("filters", "invalid_input", NO_TARGET_METRIC)
-}
-
-fn unsupported(field: &str, what: impl std::fmt::Display, supported: &str) -> Error {
-    Error::invalid_field(field, "unsupported", format!("{what} is not supported yet"))
-        .hint(format!("supported: {supported}"))
-}
-
-fn invalid(field: &str, message: impl Into<String>) -> Error {
-    Error::invalid_field(field, "invalid_input", message)
 }
 
 #[cfg(test)]
@@ -438,15 +330,28 @@ mod tests {
         let filters = json!({"insight": "funnels", "events": [
             {"id": "c", "order": 2}, {"id": "a", "order": 0}, {"id": "b", "order": 2}]});
         let Metric::Funnel(funnel) = parse(&filters).unwrap() else { panic!("not a funnel") };
-        let names: Vec<_> = funnel.steps.iter().map(Entity::label).collect();
-        assert_eq!(names, ["a", "c", "b"]);
+        let event = |name: &str| EntitySource::Event(name.to_owned());
+        let sources: Vec<_> = funnel.steps.into_iter().map(|step| step.source).collect();
+        assert_eq!(sources, [event("a"), event("c"), event("b")]);
+    }
+
+    #[test]
+    fn actions_and_events_are_ordered_together() {
+        // Q-A2: at equal order, and without one, actions come first.
+        let filters = json!({"insight": "FUNNELS",
+            "events": [{"id": "a", "order": 1}, {"id": null, "order": 0}],
+            "actions": [{"id": "7", "order": 1, "type": "actions"}, {"id": 8, "order": 2}, {"id": 9}]});
+        let Metric::Funnel(funnel) = parse(&filters).unwrap() else { panic!("not a funnel") };
+        let sources: Vec<_> = funnel.steps.into_iter().map(|step| step.source).collect();
+        let [action, event] = [EntitySource::Action as fn(i64) -> _, |_| EntitySource::Event("a".into())];
+        assert_eq!(sources, [action(9), EntitySource::AllEvents, action(7), event(0), action(8)]);
     }
 
     #[test]
     fn a_missing_insight_means_trends() {
         //
         let metric = parse(&json!({"events": [{"id": null}]})).unwrap();
-        assert!(matches!(metric, Metric::Trend(trend) if trend.entity.event.is_none()));
+        assert!(matches!(metric, Metric::Trend(trend) if trend.entity.source == EntitySource::AllEvents));
     }
 
     #[test]
@@ -483,7 +388,7 @@ mod tests {
             (with("funnel_window_days", json!(0)), "filters.funnel_window_days", "invalid_input"),
             (with("funnel_order_type", json!("strict")), "filters.funnel_order_type", "unsupported"),
             (with("exclusions", json!([{"id": "x"}])), "filters.exclusions", "unsupported"),
-            (with("actions", json!([{"id": 1}])), "filters.actions", "unsupported"),
+            (with("actions", json!([{"id": "signup"}])), "filters.actions[0].id", "invalid_input"),
             (json!({"events": [{"id": "a", "math": "median"}]}), "filters.events[0].math", "unsupported"),
             (json!({"events": [{"name": "a"}]}), "filters.events[0]", "invalid_input"),
             (json!({"events": [{"id": "a", "maths": 1}]}), "filters.events[0]", "invalid_input"),

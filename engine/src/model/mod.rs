@@ -6,13 +6,16 @@
 
 pub mod action;
 pub mod cohort;
+pub mod entity;
 pub mod experiment;
+pub mod exposure;
 pub mod filter;
 pub mod flag;
 pub mod holdout;
 pub mod metric;
 pub(crate) mod payload;
 pub mod saved_metric;
+pub mod secondary;
 pub mod settings;
 pub(crate) mod suggest;
 pub mod time;

@@ -5,11 +5,10 @@ use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::model::experiment::Experiment;
-use crate::model::filter::Filter;
-use crate::model::metric::{ConversionWindow, Entity, FunnelMetric, TrendMetric, WindowUnit};
+use crate::model::action::Action;
+use crate::model::metric::{ConversionWindow, Entity, EntitySource, FunnelMetric, TrendMetric, WindowUnit};
 use crate::model::settings::LabSettings;
-use crate::plan::Buckets;
+use crate::plan::{Buckets, EventMatch, Exposure};
 
 /// What is computed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -21,20 +20,13 @@ pub enum Measure {
     Funnel(FunnelMeasure),
 }
 
-/// A condition on single events.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct EventMatch {
-    /// The event's name; `None` is every event (Q-A3).
-    pub event: Option<String>,
-    /// What its properties must pass.
-    pub filter: Filter,
-}
-
-/// The number of events per variant and bucket, with the default exposure (Q-T1, Q-T3, Q-X1).
+/// The number of events per variant and bucket, and how much each variant was exposed (Q-T1, Q-T3, Q-X1, Q-X4).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrendMeasure {
     /// The events that count.
     pub counted: EventMatch,
+    /// What the events are compared with.
+    pub exposure: Exposure,
     /// The buckets of the series.
     pub buckets: Buckets,
 }
@@ -68,30 +60,38 @@ pub enum Deadline {
     },
 }
 
-impl From<&Entity> for EventMatch {
-    fn from(entity: &Entity) -> Self {
-        Self { event: entity.event.clone(), filter: entity.filter.clone() }
-    }
-}
-
 impl TrendMeasure {
-    pub(super) fn new(metric: &TrendMetric, buckets: Buckets) -> Self {
-        Self { counted: EventMatch::from(&metric.entity), buckets }
+    /// A missing action counts nothing (Q-A5).
+    pub(super) fn new(metric: &TrendMetric, actions: &[Action], exposure: Exposure, buckets: Buckets) -> Result<Self> {
+        let counted = EventMatch::of(&metric.entity, actions)?.unwrap_or(EventMatch::NOTHING);
+        Ok(Self { counted, exposure, buckets })
     }
 }
 
 impl FunnelMeasure {
-    pub(super) fn new(metric: &FunnelMetric, settings: &LabSettings) -> Result<Self> {
-        let never_with = metric.steps.iter().enumerate().map(|(index, step)| {
-            let earlier = metric.steps[..index].iter().enumerate();
+    /// A missing action is an error (Q-A5).
+    pub(super) fn new(metric: &FunnelMetric, actions: &[Action], settings: &LabSettings) -> Result<Self> {
+        let step = |entity: &Entity| EventMatch::of(entity, actions)?.ok_or_else(|| missing_action(entity));
+        let steps = metric.steps.iter().map(step).collect::<Result<Vec<_>>>()?;
+        let never_with = steps.iter().enumerate().map(|(index, step)| {
+            let earlier = steps[..index].iter().enumerate();
             earlier.filter(|(_, before)| step.covers(before)).fold(0, |bits, (earlier, _)| bits | (1 << earlier))
         });
         Ok(Self {
-            steps: metric.steps.iter().map(EventMatch::from).collect(),
             never_with: never_with.collect(),
+            steps,
             deadline: Deadline::new(metric.window, &settings.timezone)?,
         })
     }
+}
+
+fn missing_action(entity: &Entity) -> Error {
+    let which = match &entity.source {
+        EntitySource::Action(id) => format!("action {id}"),
+        EntitySource::Event(_) | EntitySource::AllEvents => "an action".to_owned(),
+    };
+    Error::invalid_field("filters.actions", "does_not_exist", format!("{which} of the funnel does not exist"))
+        .hint("create it, or choose another step")
 }
 
 impl Deadline {
@@ -134,19 +134,6 @@ fn months_later(entered: i64, months: i64, zone: &TimeZone) -> i64 {
     Timestamp::from_microsecond(entered)
         .and_then(|instant| instant.to_zoned(zone.clone()).checked_add(months.months()))
         .map_or(i64::MAX, |later| later.timestamp().as_microsecond())
-}
-
-/// Refuses an exposure of the experiment's own: only the default exposure (Q-X1) is built.
-pub(super) fn refuse_custom_exposure(experiment: &Experiment) -> Result<()> {
-    match experiment.parameters.as_ref().and_then(|parameters| parameters.get("custom_exposure_filter")) {
-        None | Some(serde_json::Value::Null) => Ok(()),
-        Some(_) => Err(Error::invalid_field(
-            "parameters.custom_exposure_filter",
-            "unsupported",
-            "a custom exposure is not supported yet",
-        )
-        .hint("leave it out to use the default exposure, $feature_flag_called")),
-    }
 }
 
 #[cfg(test)]

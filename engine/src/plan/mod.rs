@@ -5,22 +5,32 @@
 //! cache ([`Plan::fingerprint`]), shown by `explain`, and rendered as SQL.
 
 mod buckets;
+mod cohort;
+mod exposure;
 mod fingerprint;
+mod flag_question;
+mod matching;
 mod measure;
 mod population;
 
 pub use buckets::Buckets;
+pub use cohort::{CohortCondition, Performed, cohort_members};
+pub use exposure::{Exposure, ExposureUnit};
 pub use fingerprint::Visible;
-pub use measure::{Deadline, EventMatch, FunnelMeasure, Measure, TrendMeasure};
+pub use flag_question::{FlagQuestion, requires_flag_implementation};
+pub use matching::{EventMatch, EventPattern};
+pub use measure::{Deadline, FunnelMeasure, Measure, TrendMeasure};
 pub use population::{BASELINE, Population, TimeRange};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::model::action::Action;
 use crate::model::experiment::Experiment;
 use crate::model::flag::FeatureFlag;
 use crate::model::metric::Metric;
+use crate::model::secondary::SecondaryMetric;
 use crate::model::settings::LabSettings;
 
 /// Everything that decides the numbers of one metric of one experiment.
@@ -28,6 +38,8 @@ use crate::model::settings::LabSettings;
 pub struct Plan {
     /// Which rules apply.
     pub semantics: Semantics,
+    /// What the metric is to its experiment.
+    pub role: MetricRole,
     /// Which events and variants are looked at.
     pub population: Population,
     /// What is computed from them.
@@ -42,34 +54,113 @@ pub enum Semantics {
     Compatible,
 }
 
-/// Compiles the primary metric of an experiment, as of a moment.
+/// What a metric is to its experiment. Holdout and custom exposure hold for both roles alike (B-20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricRole {
+    /// The metric that decides.
+    Primary,
+    /// A metric that is looked at besides.
+    Secondary,
+}
+
+/// The persons exposed to an experiment, as its results count them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExposurePlan {
+    /// Which variants, and when.
+    pub population: Population,
+    /// What says that a person was exposed.
+    pub exposure: Exposure,
+}
+
+/// Compiles the primary metric of an experiment, as of a moment. `actions` are those of the lab.
 ///
 /// # Errors
 /// `NotReady` for a draft (B-6) and before the experiment begins; `Invalid` when the metric or the lab's test-account filters are wrong or not supported.
-pub fn compile(experiment: &Experiment, flag: &FeatureFlag, settings: &LabSettings, as_of: Timestamp) -> Result<Plan> {
-    // Without a metric, the reference says so first; without a start it crashes (B-6).
-    if experiment.is_draft() && !experiment.filters.is_empty() {
-        return Err(no_start());
+pub fn compile(
+    experiment: &Experiment,
+    flag: &FeatureFlag,
+    settings: &LabSettings,
+    actions: &[Action],
+    as_of: Timestamp,
+) -> Result<Plan> {
+    if !experiment.filters.is_empty() {
+        range(experiment, as_of)?;
     }
     let metric = Metric::parse(&experiment.filters)?;
+    plan(MetricRole::Primary, &metric, experiment, flag, settings, actions, as_of)
+}
+
+/// Compiles a secondary metric of an experiment, as of a moment. `actions` are those of the lab.
+///
+/// # Errors
+/// As [`compile`], for the secondary metric.
+pub fn compile_secondary(
+    secondary: &SecondaryMetric,
+    experiment: &Experiment,
+    flag: &FeatureFlag,
+    settings: &LabSettings,
+    actions: &[Action],
+    as_of: Timestamp,
+) -> Result<Plan> {
+    range(experiment, as_of)?;
+    let metric = secondary.metric()?;
+    plan(MetricRole::Secondary, &metric, experiment, flag, settings, actions, as_of)
+        .map_err(|error| secondary.located(error))
+}
+
+/// Plans who is exposed to an experiment, as of a moment, by the definition its results use (B-27).
+///
+/// # Errors
+/// As [`compile`]; but an experiment without a metric has exposures, too.
+pub fn exposures(
+    experiment: &Experiment,
+    flag: &FeatureFlag,
+    settings: &LabSettings,
+    actions: &[Action],
+    as_of: Timestamp,
+) -> Result<ExposurePlan> {
+    let range = range(experiment, as_of)?;
+    refuse_aggregation_by_distinct_id(settings)?;
+    let filter_test_accounts =
+        if experiment.filters.is_empty() { false } else { Metric::parse(&experiment.filters)?.filter_test_accounts() };
+    let population = Population::new(experiment, flag, settings, range, filter_test_accounts)?;
+    let exposure = Exposure::new(experiment, &population, settings, actions)?;
+    Ok(ExposurePlan { population, exposure })
+}
+
+fn plan(
+    role: MetricRole,
+    metric: &Metric,
+    experiment: &Experiment,
+    flag: &FeatureFlag,
+    settings: &LabSettings,
+    actions: &[Action],
+    as_of: Timestamp,
+) -> Result<Plan> {
     refuse_other_statistics(experiment)?;
+    refuse_aggregation_by_distinct_id(settings)?;
+    let range = range(experiment, as_of)?;
+    let population = Population::new(experiment, flag, settings, range, metric.filter_test_accounts())?;
+    let measure = match metric {
+        Metric::Trend(trend) => {
+            let exposure = Exposure::new(experiment, &population, settings, actions)?;
+            let buckets = Buckets::cover(range, trend.interval, &settings.timezone, settings.week_start_day)?;
+            Measure::Trend(TrendMeasure::new(trend, actions, exposure, buckets)?)
+        }
+        Metric::Funnel(funnel) => Measure::Funnel(FunnelMeasure::new(funnel, actions, settings)?),
+    };
+    Ok(Plan { semantics: Semantics::Compatible, role, population, measure })
+}
+
+/// When an experiment is looked at, as of a moment.
+fn range(experiment: &Experiment, as_of: Timestamp) -> Result<TimeRange> {
     let start = experiment.start_date.ok_or_else(no_start)?;
     if as_of < start {
         return Err(Error::not_ready(format!("the experiment begins on {start}, which is after {as_of}"))
             .hint("ask for results once it has begun, or for a later moment"));
     }
-    let range = TimeRange::new(start, experiment.end_date, as_of);
-    refuse_aggregation_by_distinct_id(settings)?;
-    let (filter_test_accounts, measure) = match &metric {
-        Metric::Trend(trend) => {
-            measure::refuse_custom_exposure(experiment)?;
-            let buckets = Buckets::cover(range, trend.interval, &settings.timezone, settings.week_start_day)?;
-            (trend.filter_test_accounts, Measure::Trend(TrendMeasure::new(trend, buckets)))
-        }
-        Metric::Funnel(funnel) => (funnel.filter_test_accounts, Measure::Funnel(FunnelMeasure::new(funnel, settings)?)),
-    };
-    let population = Population::new(experiment, flag, settings, range, filter_test_accounts)?;
-    Ok(Plan { semantics: Semantics::Compatible, population, measure })
+    Ok(TimeRange::new(start, experiment.end_date, as_of))
 }
 
 fn no_start() -> Error {

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::model::experiment::Experiment;
 use crate::model::filter::Filter;
 use crate::model::flag::FeatureFlag;
 use crate::model::settings::LabSettings;
+use crate::plan::exposure::test_accounts;
 
 /// The key of the variant all others are compared with.
 pub const BASELINE: &str = "control";
@@ -64,11 +64,7 @@ impl Population {
             return Err(Error::not_ready(format!("the flag '{}' has no variant '{BASELINE}'", flag.key))
                 .hint("give the flag a variant with the key control"));
         }
-        let filter = if filter_test_accounts {
-            Filter::parse(&Value::Array(settings.test_account_filters.clone()), "test_account_filters")?
-        } else {
-            Filter::EVERYTHING
-        };
+        let filter = test_accounts(filter_test_accounts, settings)?;
         Ok(Self { feature_flag_key: flag.key.clone(), variants, range, filter })
     }
 

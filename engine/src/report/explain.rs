@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::plan::{Deadline, EventMatch, Measure, Plan};
+use crate::plan::{Deadline, EventMatch, EventPattern, ExposureUnit, Measure, Plan};
 use crate::report::number;
 use crate::report::table::{Cell, Table};
 use crate::results::Explanation;
@@ -55,6 +55,7 @@ fn plan(plan: &Plan) -> Vec<(&'static str, String)> {
     let population = &plan.population;
     let mut fields = vec![
         ("rules", word(&plan.semantics)),
+        ("metric", word(&plan.role)),
         ("flag", population.feature_flag_key.clone()),
         ("variants", population.variants.join(", ")),
         ("from", instant(population.range.from_microseconds)),
@@ -65,8 +66,18 @@ fn plan(plan: &Plan) -> Vec<(&'static str, String)> {
     }
     match &plan.measure {
         Measure::Trend(trend) => {
-            fields.push(("measure", "events per exposed person".into()));
+            let measure = match trend.exposure.unit {
+                ExposureUnit::Persons => "events per exposed person",
+                ExposureUnit::Events => "events per event of exposure",
+            };
+            fields.push(("measure", measure.into()));
             fields.push(("counted", event(&trend.counted)));
+            if trend.exposure.unit == ExposureUnit::Events {
+                fields.push(("exposure", event(&trend.exposure.matching)));
+                if !trend.exposure.filter.is_everything() {
+                    fields.push(("only where", json(&trend.exposure.filter)));
+                }
+            }
             fields.push(("buckets", trend.buckets.count().to_string()));
         }
         Measure::Funnel(funnel) => {
@@ -79,8 +90,13 @@ fn plan(plan: &Plan) -> Vec<(&'static str, String)> {
 }
 
 fn event(event: &EventMatch) -> String {
-    let name = event.event.as_deref().unwrap_or("every event");
-    if event.filter.is_everything() { name.to_owned() } else { format!("{name} where {}", json(&event.filter)) }
+    let patterns: Vec<_> = event.any_of.iter().map(pattern).collect();
+    if patterns.is_empty() { "no event".to_owned() } else { patterns.join(", or ") }
+}
+
+fn pattern(pattern: &EventPattern) -> String {
+    let name = pattern.event.as_deref().unwrap_or("every event");
+    if pattern.filter.is_everything() { name.to_owned() } else { format!("{name} where {}", json(&pattern.filter)) }
 }
 
 fn deadline(deadline: &Deadline) -> String {
@@ -102,9 +118,9 @@ fn counts(measured: &Measured) -> Table {
     let count = |count: u64| Cell::number(number::count(count), count);
     match measured {
         Measured::Trend(cells) => {
-            let mut table = Table::new(&["variant", "exposed persons", "events"]);
+            let mut table = Table::new(&["variant", "exposures", "events"]);
             for cell in &cells.variants {
-                table.push(vec![Cell::text(&cell.variant), count(cell.exposed_persons), count(cell.events())]);
+                table.push(vec![Cell::text(&cell.variant), count(cell.exposures), count(cell.events())]);
             }
             table.push(vec![Cell::text("(none known)"), Cell::missing(), count(cells.events_without_variant)]);
             table

@@ -2,14 +2,25 @@
 
 use std::fmt::Write;
 
-use crate::report::text::{variant_table, verdict};
-use crate::results::ExperimentResult;
+use crate::report::table::Table;
+use crate::report::text::{secondary_table, secondary_title, variant_table, verdict};
+use crate::results::{ExperimentResult, SecondaryResult};
 
 /// The verdict, the table of variants and the warnings, as one `<div>`.
 #[must_use]
 pub fn html(result: &ExperimentResult) -> String {
-    let mut html = format!("<div><p><b>{}</b><br>{}</p>", escape(&result.experiment.name), escape(&verdict(result)));
-    html.push_str(&variant_table(result).to_html());
+    page(&result.experiment.name, result, &variant_table(result))
+}
+
+/// As [`html`], for a secondary result.
+#[must_use]
+pub fn secondary_html(secondary: &SecondaryResult) -> String {
+    page(&secondary_title(secondary), &secondary.result, &secondary_table(secondary))
+}
+
+fn page(title: &str, result: &ExperimentResult, table: &Table) -> String {
+    let mut html = format!("<div><p><b>{}</b><br>{}</p>", escape(title), escape(&verdict(result)));
+    html.push_str(&table.to_html());
     for warning in &result.warnings {
         let _ = write!(html, "<p>⚠ {}<br><i>{}</i></p>", escape(&warning.message), escape(&warning.next_step));
     }

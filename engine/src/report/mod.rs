@@ -11,7 +11,7 @@ mod table;
 mod text;
 
 pub use explain::{explanation, stage_table};
-pub use html::html;
+pub use html::{html, secondary_html};
 pub use plot::intervals;
 pub use table::{Cell, Table};
-pub use text::{result, variant_table, verdict};
+pub use text::{result, secondary_result, secondary_table, variant_table, verdict};

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::plan::ExposureUnit;
 use crate::report::number;
 use crate::report::plot::intervals;
 use crate::report::table::{Cell, Table};
-use crate::results::{ExperimentResult, MetricResult, VariantRow, rows};
+use crate::results::{ExperimentResult, MetricResult, SecondaryResult, VariantRow, rows};
 use crate::stats::{Estimates, MissingData, Outcome, Rule, Rung, SignificanceCode};
 
 /// The width of the plot, in characters.
@@ -14,8 +15,29 @@ const PLOT_WIDTH: usize = 48;
 /// A result for people to read; tables fit `width` characters where one is given.
 #[must_use]
 pub fn result(result: &ExperimentResult, width: Option<u16>) -> String {
-    let mut text = format!("{}  ({})\n{}\n\n", result.experiment.name, subject(result), verdict(result));
-    let table = variant_table(result);
+    let title = format!("{}  ({})", result.experiment.name, subject(result));
+    text(&title, result, &variant_table(result), width)
+}
+
+/// A secondary result for people to read; tables fit `width` characters where one is given.
+#[must_use]
+pub fn secondary_result(secondary: &SecondaryResult, width: Option<u16>) -> String {
+    let subject = subject(&secondary.result);
+    let title = format!("{}  (secondary metric {}, {subject})", secondary_title(secondary), secondary.metric.index);
+    text(&title, &secondary.result, &secondary_table(secondary), width)
+}
+
+/// The experiment and, if it has a name, the metric.
+pub(super) fn secondary_title(secondary: &SecondaryResult) -> String {
+    let experiment = &secondary.result.experiment.name;
+    match secondary.metric.name.as_str() {
+        "" => experiment.clone(),
+        metric => format!("{experiment}: {metric}"),
+    }
+}
+
+fn text(title: &str, result: &ExperimentResult, table: &Table, width: Option<u16>) -> String {
+    let mut text = format!("{title}\n{}\n\n", verdict(result));
     if !table.is_empty() {
         text.push_str(&table.to_text(width));
     }
@@ -35,23 +57,49 @@ pub fn verdict(result: &ExperimentResult) -> String {
     }
 }
 
+/// One row per variant of a secondary result, the baseline first, with the metric's number.
+#[must_use]
+pub fn secondary_table(secondary: &SecondaryResult) -> Table {
+    let result = &secondary.result;
+    let [variant, others @ ..] = columns(result);
+    let columns: Vec<_> = [variant, "value"].into_iter().chain(others).collect();
+    let mut table = Table::new(&columns);
+    for row in rows(result) {
+        let value = Cell::optional(secondary.values.get(&row.variant).copied(), |value| value.to_string());
+        let mut cells = variant_cells(&row, is_share(result));
+        cells.insert(1, value);
+        table.push(cells);
+    }
+    table
+}
+
 /// One row per variant, the baseline first.
 #[must_use]
 pub fn variant_table(result: &ExperimentResult) -> Table {
-    let columns = match result.result {
-        MetricResult::Trend { .. } => {
+    let mut table = Table::new(&columns(result));
+    for row in rows(result) {
+        table.push(variant_cells(&row, is_share(result)));
+    }
+    table
+}
+
+/// Whether rates are shares of persons.
+fn is_share(result: &ExperimentResult) -> bool {
+    matches!(result.result, MetricResult::Funnel { .. })
+}
+
+fn columns(result: &ExperimentResult) -> [&'static str; 7] {
+    match result.result {
+        MetricResult::Trend { exposure_unit: ExposureUnit::Persons, .. } => {
             ["variant", "exposed", "events", "per person", "95 % interval", "lift", "chance to win"]
+        }
+        MetricResult::Trend { exposure_unit: ExposureUnit::Events, .. } => {
+            ["variant", "exposures", "events", "per exposure", "95 % interval", "lift", "chance to win"]
         }
         MetricResult::Funnel { .. } => {
             ["variant", "entered", "converted", "rate", "95 % interval", "lift", "chance to win"]
         }
-    };
-    let is_share = matches!(result.result, MetricResult::Funnel { .. });
-    let mut table = Table::new(&columns);
-    for row in rows(result) {
-        table.push(variant_cells(&row, is_share));
     }
-    table
 }
 
 fn variant_cells(row: &VariantRow, is_share: bool) -> Vec<Cell> {

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::model::metric::ALL_EVENTS;
+use crate::model::entity::ALL_EVENTS;
 use crate::results::{
-    ExperimentResult, FunnelSeries, FunnelStep, FunnelVariant, MetricResult, TrendSeries, TrendVariant,
+    ExperimentResult, FunnelSeries, FunnelStep, FunnelVariant, MetricResult, SecondaryResult, TrendSeries, TrendVariant,
 };
 use crate::stats::{Estimates, MissingData, Outcome};
 
@@ -18,77 +18,105 @@ pub fn legacy(result: &ExperimentResult) -> Result<Value> {
         Outcome::Estimated(estimates) => estimates,
         Outcome::Undecided(missing) => return Err(missing_data(*missing)),
     };
-    let body = match &result.result {
-        MetricResult::Trend { filters, insight, variants, .. } => trend(filters, insight, variants, estimates),
-        MetricResult::Funnel { filters, insight, variants, .. } => funnel(filters, insight, variants, estimates),
-    };
-    Ok(json!({
-        "result": body,
-        "last_refresh": result.last_refresh,
-        "is_cached": result.is_cached,
-    }))
+    let mut body = counted(&result.result);
+    body.extend(judged(&result.result, estimates));
+    Ok(envelope(&body, result))
 }
 
+/// A secondary result in the reference system's form: the numbers, and the judgement if there is one.
+#[must_use]
+pub fn legacy_secondary(secondary: &SecondaryResult) -> Value {
+    let SecondaryResult { values, result, .. } = secondary;
+    let mut body = Map::new();
+    body.insert("result".into(), json!(values));
+    body.extend(counted(&result.result));
+    match result.result.outcome() {
+        Outcome::Estimated(estimates) => body.extend(judged(&result.result, estimates)),
+        Outcome::Undecided(_) => {}
+    }
+    envelope(&body, result)
+}
+
+fn envelope(body: &Map<String, Value>, result: &ExperimentResult) -> Value {
+    json!({"result": body, "last_refresh": result.last_refresh, "is_cached": result.is_cached})
+}
+
+/// Without any series the code says so; otherwise it is the reference's default.
 fn missing_data(missing: MissingData) -> Error {
-    Error::not_ready(json!(missing).to_string())
+    let code = if missing.no_events { "no-results" } else { "invalid_input" };
+    Error::not_ready_because(code, json!(missing).to_string())
         .hint("some variant has no data yet: check that the flag is rolled out and that events carry `$feature/<key>`")
 }
 
-/// The fields that both kinds share.
-fn judged(filters: &Value, estimates: &Estimates) -> Map<String, Value> {
+/// What was counted, and by which definition.
+fn counted(result: &MetricResult) -> Map<String, Value> {
+    let fields = match result {
+        MetricResult::Trend { filters, exposure_filters, insight, .. } => vec![
+            ("insight", insight.iter().map(trend_series).collect()),
+            ("filters", filters.clone()),
+            ("exposure_filters", exposure_filters.clone()),
+        ],
+        MetricResult::Funnel { filters, insight, .. } => {
+            vec![("insight", insight.iter().map(funnel_steps).collect()), ("filters", filters.clone())]
+        }
+    };
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// What was judged.
+fn judged(result: &MetricResult, estimates: &Estimates) -> Map<String, Value> {
     let significance = &estimates.significance;
     let mut body = Map::new();
-    body.insert("filters".into(), filters.clone());
     body.insert("probability".into(), json!(estimates.probability));
     body.insert("significant".into(), json!(significance.is_significant()));
     body.insert("significance_code".into(), json!(significance.code));
     body.insert("credible_intervals".into(), json!(estimates.credible_intervals));
+    match result {
+        MetricResult::Trend { variants, .. } => {
+            body.insert("variants".into(), variants.iter().map(trend_variant).collect());
+            body.insert("p_value".into(), json!(significance.p_value));
+        }
+        MetricResult::Funnel { variants, .. } => {
+            body.insert("variants".into(), variants.iter().map(funnel_variant).collect());
+            body.insert("expected_loss".into(), json!(significance.expected_loss));
+        }
+    }
     body
 }
 
-fn trend(filters: &Value, insight: &[TrendSeries], variants: &[TrendVariant], estimates: &Estimates) -> Value {
-    let mut body = judged(filters, estimates);
-    let series = |series: &TrendSeries| {
-        json!({
-            "label": series.variant, "breakdown_value": series.variant, "count": series.count,
-            "data": series.data, "days": series.labels, "labels": series.labels,
-        })
-    };
-    // A variant nobody was exposed to counts as one (Q-X6).
-    let variant = |variant: &TrendVariant| {
-        json!({
-            "key": variant.key, "count": variant.count, "exposure": variant.exposure,
-            "absolute_exposure": variant.absolute_exposure.max(1),
-        })
-    };
-    body.insert("insight".into(), insight.iter().map(series).collect());
-    body.insert("variants".into(), variants.iter().map(variant).collect());
-    body.insert("p_value".into(), json!(estimates.significance.p_value));
-    Value::Object(body)
+fn trend_series(series: &TrendSeries) -> Value {
+    json!({
+        "label": series.variant, "breakdown_value": series.variant, "count": series.count,
+        "data": series.data, "days": series.labels, "labels": series.labels,
+    })
 }
 
-fn funnel(filters: &Value, insight: &[FunnelSeries], variants: &[FunnelVariant], estimates: &Estimates) -> Value {
-    let mut body = judged(filters, estimates);
-    let steps = |series: &FunnelSeries| -> Value {
-        let step = |step: &FunnelStep| {
-            let own_name = step.event.as_deref().unwrap_or(ALL_EVENTS);
-            let custom_name = Some(&step.name).filter(|name| *name != own_name);
-            json!({
-                "action_id": step.event, "name": step.event, "custom_name": custom_name, "order": step.order, "people": [],
-                "count": step.count, "type": "events", "breakdown": [series.variant],
-                "breakdown_value": [series.variant], "average_conversion_time": step.average_conversion_seconds,
-                "median_conversion_time": step.median_conversion_seconds,
-            })
-        };
-        series.steps.iter().map(step).collect()
+/// A variant nobody was exposed to counts as one (Q-X6).
+fn trend_variant(variant: &TrendVariant) -> Value {
+    json!({
+        "key": variant.key, "count": variant.count, "exposure": variant.exposure,
+        "absolute_exposure": variant.absolute_exposure.max(1),
+    })
+}
+
+fn funnel_steps(series: &FunnelSeries) -> Value {
+    series.steps.iter().map(|step| funnel_step(step, &series.variant)).collect()
+}
+
+fn funnel_step(step: &FunnelStep, variant: &str) -> Value {
+    let (id, own_name, kind) = match &step.action {
+        Some(action) => (json!(action.id), Some(action.name.as_str()), "actions"),
+        None => (json!(step.event), step.event.as_deref(), "events"),
     };
-    let variant = |variant: &FunnelVariant| {
-        json!({
-            "key": variant.key, "success_count": variant.success_count, "failure_count": variant.failure_count,
-        })
-    };
-    body.insert("insight".into(), insight.iter().map(steps).collect());
-    body.insert("variants".into(), variants.iter().map(variant).collect());
-    body.insert("expected_loss".into(), json!(estimates.significance.expected_loss));
-    Value::Object(body)
+    let custom_name = Some(&step.name).filter(|name| *name != own_name.unwrap_or(ALL_EVENTS));
+    json!({
+        "action_id": id, "name": own_name, "custom_name": custom_name, "order": step.order, "people": [],
+        "count": step.count, "type": kind, "breakdown": [variant], "breakdown_value": [variant],
+        "average_conversion_time": step.average_conversion_seconds,
+        "median_conversion_time": step.median_conversion_seconds,
+    })
+}
+
+fn funnel_variant(variant: &FunnelVariant) -> Value {
+    json!({"key": variant.key, "success_count": variant.success_count, "failure_count": variant.failure_count})
 }

@@ -5,12 +5,17 @@
 //! it. Nothing is computed here.
 
 mod explanation;
+mod exposed;
+mod exposure_filters;
 mod legacy;
+mod secondary;
 mod table;
 mod warning;
 
 pub use explanation::{Explanation, Stage};
-pub use legacy::legacy;
+pub use exposed::{CohortMember, ExposedPerson};
+pub use legacy::{legacy, legacy_secondary};
+pub use secondary::{SecondaryMetricSummary, SecondaryResult};
 pub use table::{VariantRow, rows};
 pub use warning::{Warning, warnings};
 
@@ -18,17 +23,19 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::model::action::Action;
+use crate::model::entity::{ALL_EVENTS, Entity, EntitySource};
 use crate::model::experiment::Experiment;
-use crate::model::metric::{Entity, Metric};
-use crate::plan::{Measure, Plan};
+use crate::model::metric::Metric;
+use crate::plan::{ExposureUnit, Measure, Plan};
 use crate::stats::{FunnelCell, FunnelCells, Measured, Outcome, TrendCell, TrendCells, funnel_arms, trend_arms};
 
 /// The version of the JSON form of [`ExperimentResult`]; it grows when a reader would have to change.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// The result of the primary metric of an experiment.
+/// The result of a metric of an experiment: of the primary one, unless a [`SecondaryResult`] holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExperimentResult {
@@ -88,6 +95,10 @@ pub enum MetricResult {
     Trend {
         /// The metric's definition as the experiment has it.
         filters: Value,
+        /// The definition of the exposure, as the reference system prepares it.
+        exposure_filters: Value,
+        /// What exposures are counted in: persons, or events of the experiment's own exposure (Q-X1, Q-X4).
+        exposure_unit: ExposureUnit,
         /// One series per variant with events, most events first (Q-T1, Q-T9).
         insight: Vec<TrendSeries>,
         /// The variants, the baseline first.
@@ -134,9 +145,9 @@ pub struct TrendVariant {
     pub key: String,
     /// The number of events.
     pub count: u64,
-    /// The number of exposed persons; 0 when nobody was seen, although the compatible statistics then use 1 (Q-X6).
+    /// The number of exposures; 0 when nobody was seen, although the compatible statistics then use 1 (Q-X6).
     pub absolute_exposure: u64,
-    /// The exposed persons as a ratio to the baseline's, as the compatible statistics use it (Q-X3, Q-X6).
+    /// The exposures as a ratio to the baseline's, as the compatible statistics use it (Q-X3, Q-X6).
     pub exposure: f64,
 }
 
@@ -156,16 +167,28 @@ pub struct FunnelSeries {
 pub struct FunnelStep {
     /// The position of the step, from 0.
     pub order: usize,
-    /// The name of the step: the definition's own, else the event's.
+    /// The name of the step: the definition's own, else the event's or the action's.
     pub name: String,
-    /// The event of the step; null is every event (Q-A3).
+    /// The event of the step; null is every event (Q-A3), unless there is an action.
     pub event: Option<String>,
+    /// The action of the step, if it is one.
+    pub action: Option<ActionSummary>,
     /// The number of persons that reached at least this step (Q-F2).
     pub count: u64,
     /// The mean time the persons took from the step before, in seconds; null for the first step and where nobody came.
     pub average_conversion_seconds: Option<f64>,
     /// The median of these times, in seconds.
     pub median_conversion_seconds: Option<f64>,
+}
+
+/// The action a step is made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActionSummary {
+    /// The action's number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
 }
 
 /// A variant of a funnel.
@@ -191,18 +214,27 @@ pub struct LeftOut {
 }
 
 /// Puts counts and judgement into their outward form, with the names of the definition.
+///
+/// `filters` define the metric, and `actions` are those of the lab.
 #[must_use]
 pub fn metric_result(
     experiment: &Experiment,
+    filters: &Map<String, Value>,
     metric: &Metric,
+    actions: &[Action],
     plan: &Plan,
     measured: &Measured,
     outcome: Outcome,
 ) -> MetricResult {
-    let filters = Value::Object(experiment.filters.clone());
+    let filters = Value::Object(filters.clone());
     match measured {
         Measured::Trend(cells) => MetricResult::Trend {
             filters,
+            exposure_filters: exposure_filters::prepared(experiment, metric, plan),
+            exposure_unit: match &plan.measure {
+                Measure::Trend(trend) => trend.exposure.unit,
+                Measure::Funnel(_) => ExposureUnit::Persons,
+            },
             insight: trend_insight(plan, cells),
             variants: trend_variants(cells),
             events_without_variant: cells.events_without_variant,
@@ -210,7 +242,7 @@ pub fn metric_result(
         },
         Measured::Funnel(cells) => MetricResult::Funnel {
             filters,
-            insight: funnel_insight(metric, cells),
+            insight: funnel_insight(metric, actions, cells),
             variants: funnel_variants(cells),
             left_out: LeftOut {
                 without_variant: cells.persons_without_variant,
@@ -267,7 +299,7 @@ fn trend_variants(cells: &TrendCells) -> Vec<TrendVariant> {
         let cell = exposed.get(arm.key.as_str());
         TrendVariant {
             count: cell.map_or(0, |cell| cell.events()),
-            absolute_exposure: cell.map_or(0, |cell| cell.exposed_persons),
+            absolute_exposure: cell.map_or(0, |cell| cell.exposures),
             exposure: arm.exposure,
             key: arm.key,
         }
@@ -275,24 +307,28 @@ fn trend_variants(cells: &TrendCells) -> Vec<TrendVariant> {
     trend_arms(cells).into_iter().map(variant).collect()
 }
 
-fn funnel_insight(metric: &Metric, cells: &FunnelCells) -> Vec<FunnelSeries> {
-    let steps: &[Entity] = match metric {
-        Metric::Funnel(funnel) => &funnel.steps,
-        Metric::Trend(_) => &[],
-    };
+fn funnel_insight(metric: &Metric, actions: &[Action], cells: &FunnelCells) -> Vec<FunnelSeries> {
+    let steps = metric.entities();
     let series = |cell: &FunnelCell| FunnelSeries {
         variant: cell.variant.clone(),
-        steps: steps.iter().enumerate().map(|(order, entity)| funnel_step(cell, order, entity)).collect(),
+        steps: steps.iter().enumerate().map(|(order, entity)| funnel_step(cell, order, entity, actions)).collect(),
     };
     cells.variants.iter().filter(|cell| cell.entered() > 0).map(series).collect()
 }
 
-fn funnel_step(cell: &FunnelCell, order: usize, entity: &Entity) -> FunnelStep {
+fn funnel_step(cell: &FunnelCell, order: usize, entity: &Entity, actions: &[Action]) -> FunnelStep {
+    let (event, action) = match &entity.source {
+        EntitySource::Event(name) => (Some(name.clone()), None),
+        EntitySource::AllEvents => (None, None),
+        EntitySource::Action(id) => (None, actions.iter().find(|action| action.id == *id)),
+    };
+    let own_name = action.map(|action| action.name.as_str()).or(event.as_deref()).unwrap_or(ALL_EVENTS);
     let time = order.checked_sub(1).and_then(|before| cell.conversion_times[before]);
     FunnelStep {
         order,
-        name: entity.label().to_owned(),
-        event: entity.event.clone(),
+        name: entity.custom_name.as_deref().unwrap_or(own_name).to_owned(),
+        action: action.map(|action| ActionSummary { id: action.id, name: action.name.clone() }),
+        event,
         count: cell.persons_by_step[order],
         average_conversion_seconds: time.map(|time| time.average_seconds),
         median_conversion_seconds: time.map(|time| time.median_seconds),

@@ -10,7 +10,7 @@ use crate::stats::Outcome;
 pub struct VariantRow {
     /// The variant's key.
     pub variant: String,
-    /// Exposed persons of a trend, persons that entered a funnel.
+    /// Exposures of a trend (persons, or events of the experiment's own exposure), persons that entered a funnel.
     pub units: u64,
     /// Events of a trend, persons that completed a funnel.
     pub count: u64,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::BASELINE;
+use crate::plan::{BASELINE, ExposureUnit, Measure, Plan};
 use crate::stats::{FunnelCell, FunnelCells, Measured, TrendCell, TrendCells};
 
 /// Something to be careful about, as data.
@@ -23,34 +23,55 @@ const LEFT_OUT_SHARE: f64 = 0.05;
 
 /// The warnings that the counts of a metric give rise to.
 #[must_use]
-pub fn warnings(measured: &Measured) -> Vec<Warning> {
+pub fn warnings(plan: &Plan, measured: &Measured) -> Vec<Warning> {
     match measured {
-        Measured::Trend(cells) => trend_warnings(cells),
+        Measured::Trend(cells) => trend_warnings(plan, cells),
         Measured::Funnel(cells) => funnel_warnings(cells).into_iter().collect(),
     }
 }
 
-fn trend_warnings(cells: &TrendCells) -> Vec<Warning> {
-    let unexposed = cells.variants.iter().filter(|cell| cell.events() > 0 && cell.exposed_persons == 0);
+fn trend_warnings(plan: &Plan, cells: &TrendCells) -> Vec<Warning> {
+    let (unit, nothing) = match &plan.measure {
+        Measure::Trend(trend) => (trend.exposure.unit, trend.counted.any_of.is_empty()),
+        Measure::Funnel(_) => (ExposureUnit::Persons, false),
+    };
+    let unexposed = cells.variants.iter().filter(|cell| cell.events() > 0 && cell.exposures == 0);
     let inside: u64 = cells.variants.iter().map(TrendCell::events).sum();
     let outside = cells.events_without_variant;
     let left_out = left_out(inside, outside, || {
         format!("{outside} of {} events of the metric carry no variant of the flag", inside + outside)
     });
-    unexposed.map(|cell| no_exposure(&cell.variant)).chain(left_out).collect()
+    let nothing = nothing.then(matches_nothing);
+    nothing.into_iter().chain(unexposed.map(|cell| no_exposure(&cell.variant, unit))).chain(left_out).collect()
 }
 
-/// Q-X6: the compatible statistics count such a variant as one exposed person, which says nothing.
-fn no_exposure(variant: &str) -> Warning {
+/// Q-A5: the reference gives no series, without saying why.
+fn matches_nothing() -> Warning {
+    Warning {
+        code: "missing_action".into(),
+        message: "no event can match the metric: its action does not exist, or has no steps".into(),
+        next_step: "create the action or give it steps, or choose another metric".into(),
+    }
+}
+
+/// Q-X6: the compatible statistics count such a variant as exposed once, which says nothing.
+fn no_exposure(variant: &str, unit: ExposureUnit) -> Warning {
     let consequence =
         if variant == BASELINE { "it counts as one, and all as equally exposed," } else { "it counts as one" };
+    let (what, next_step) = match unit {
+        ExposureUnit::Persons => (
+            "exposed person",
+            "send a `$feature_flag_called` event with `$feature_flag` and `$feature_flag_response` whenever the flag is \
+             evaluated",
+        ),
+        ExposureUnit::Events => {
+            ("event of the custom exposure", "check that the events of the exposure carry `$feature/<flag key>`")
+        }
+    };
     Warning {
         code: "no_exposure".into(),
-        message: format!("variant '{variant}' has events but no exposed person; {consequence} in the statistics"),
-        next_step:
-            "send a `$feature_flag_called` event with `$feature_flag` and `$feature_flag_response` whenever the \
-                    flag is evaluated"
-                .into(),
+        message: format!("variant '{variant}' has events but no {what}; {consequence} in the statistics"),
+        next_step: next_step.into(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::model::filter::{Filter, Operator, PropertyFilter};
 use crate::sql::Sql;
+use crate::sql::element::some_element;
+use crate::sql::population::variant_text;
 
 /// Writes a condition that is true or false, never null.
 pub(super) fn condition(sql: &mut Sql, filter: &Filter) {
@@ -15,6 +17,7 @@ pub(super) fn condition(sql: &mut Sql, filter: &Filter) {
         Filter::All(parts) => group(sql, " AND ", parts),
         Filter::Any(parts) => group(sql, " OR ", parts),
         Filter::Property(property) => comparison(sql, property),
+        Filter::Element(element) => some_element(sql, element),
     }
 }
 
@@ -37,6 +40,7 @@ fn comparison(sql: &mut Sql, property: &PropertyFilter) {
         Operator::IsNot => negated(sql, |sql| some_value(sql, values, |sql, value| equals(sql, key, value))),
         Operator::Icontains => some_value(sql, values, |sql, value| contains(sql, key, value)),
         Operator::NotIcontains => negated(sql, |sql| some_value(sql, values, |sql, value| contains(sql, key, value))),
+        Operator::Contains => some_value(sql, values, |sql, value| contains_exactly(sql, key, value)),
         Operator::Regex => some_value(sql, values, |sql, value| found(sql, key, value)),
         Operator::NotRegex => not_found(sql, key, values),
         Operator::Gt => some_value(sql, values, |sql, value| compares(sql, key, " > ", value)),
@@ -60,7 +64,12 @@ fn is_set(sql: &mut Sql, key: &str) {
 }
 
 fn equals(sql: &mut Sql, key: &str, value: &str) {
-    property_text(sql, key);
+    // Only lists and objects need their JSON text, and only a text that begins like one equals it; the plain cast is cheaper.
+    if value.starts_with(['[', '{']) {
+        property_text(sql, key);
+    } else {
+        variant_text(sql, key);
+    }
     sql.text(" = ").value(value);
 }
 
@@ -69,6 +78,12 @@ fn contains(sql: &mut Sql, key: &str, value: &str) {
     sql.text("contains(lower(");
     property_text(sql, key);
     sql.text("), lower(").value(value).text("))");
+}
+
+fn contains_exactly(sql: &mut Sql, key: &str, value: &str) {
+    sql.text("contains(");
+    property_text(sql, key);
+    sql.text(", ").value(value).text(")");
 }
 
 /// An unanchored, case-sensitive search in RE2 syntax; an invalid pattern is found nowhere (Q-P6).

@@ -4,7 +4,11 @@
 //! group_0 … group_4)`, where `timestamp` is UTC with microseconds and `properties` a VARIANT. Nothing is decided here, and
 //! nothing is run.
 
+mod cohort;
+mod element;
+mod exposure;
 mod filter;
+mod flag_question;
 mod funnel;
 mod population;
 mod trend;
@@ -14,7 +18,7 @@ pub use write::{Sql, Value};
 
 use serde::Serialize;
 
-use crate::plan::{Measure, Plan};
+use crate::plan::{CohortCondition, ExposurePlan, ExposureUnit, FlagQuestion, Measure, Plan};
 
 /// One query of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,8 +35,10 @@ pub struct Query {
 pub enum Purpose {
     /// Events per variant (null: none of the known) and slot: columns `variant`, `slot`, `events`.
     Counts,
-    /// Exposed persons per variant: columns `variant`, `persons`.
+    /// Exposed persons per variant: columns `variant`, `exposures`.
     Exposures,
+    /// Events of exposure per variant: columns `variant`, `exposures`.
+    ExposureEvents,
     /// The events of a funnel, by person and time: columns `person_id`, `timestamp`, `steps`, `variant`.
     FunnelEvents,
 }
@@ -44,6 +50,7 @@ impl Purpose {
         match self {
             Self::Counts => "events per variant",
             Self::Exposures => "exposed persons per variant",
+            Self::ExposureEvents => "events of exposure per variant",
             Self::FunnelEvents => "events of the funnel",
         }
     }
@@ -53,12 +60,37 @@ impl Purpose {
 #[must_use]
 pub fn render(plan: &Plan) -> Vec<Query> {
     match &plan.measure {
-        Measure::Trend(measure) => vec![
-            Query { purpose: Purpose::Counts, sql: trend::counts(&plan.population, measure) },
-            Query { purpose: Purpose::Exposures, sql: trend::exposures(&plan.population) },
-        ],
+        Measure::Trend(measure) => {
+            let purpose = match measure.exposure.unit {
+                ExposureUnit::Persons => Purpose::Exposures,
+                ExposureUnit::Events => Purpose::ExposureEvents,
+            };
+            vec![
+                Query { purpose: Purpose::Counts, sql: trend::counts(&plan.population, measure) },
+                Query { purpose, sql: exposure::counts(&plan.population, &measure.exposure) },
+            ]
+        }
         Measure::Funnel(measure) => {
             vec![Query { purpose: Purpose::FunnelEvents, sql: funnel::events(&plan.population, measure) }]
         }
     }
+}
+
+/// The exposed persons: columns `first_exposure` (microseconds since 1970 UTC), `person_id`, `variant`, `distinct_id` and
+/// `exposures`, one row per person and variant, ordered by the first three.
+#[must_use]
+pub fn render_exposures(plan: &ExposurePlan) -> Sql {
+    exposure::persons(plan)
+}
+
+/// The members of a cohort: columns `person_id`, by which they are ordered, and `distinct_id`.
+#[must_use]
+pub fn render_cohort_members(condition: &CohortCondition) -> Sql {
+    cohort::members(condition)
+}
+
+/// One row if some event carries the flag, else none.
+#[must_use]
+pub fn render_flag_question(question: &FlagQuestion) -> Sql {
+    flag_question::some_event_with_flag(question)
 }

@@ -1,28 +1,51 @@
 //! Which events are looked at, as conditions over the view `events AS e`.
 
-use crate::plan::{EventMatch, Population};
+use crate::model::filter::Filter;
+use crate::plan::{EventMatch, EventPattern, Population, TimeRange};
 use crate::sql::Sql;
 use crate::sql::filter;
 
 /// `e.timestamp` inside the range, and the population's filter.
 pub(super) fn in_population(sql: &mut Sql, population: &Population) {
-    sql.text("e.timestamp >= make_timestamp(").value(population.range.from_microseconds);
-    sql.text(") AND e.timestamp < make_timestamp(").value(population.range.until_microseconds).text(")");
-    if !population.filter.is_everything() {
+    in_range(sql, population.range, &population.filter);
+}
+
+/// `e.timestamp` inside a range, and a filter.
+pub(super) fn in_range(sql: &mut Sql, range: TimeRange, filter: &Filter) {
+    sql.text("e.timestamp >= make_timestamp(").value(range.from_microseconds);
+    sql.text(") AND e.timestamp < make_timestamp(").value(range.until_microseconds).text(")");
+    if !filter.is_everything() {
         sql.text("\n  AND ");
-        filter::condition(sql, &population.filter);
+        filter::condition(sql, filter);
     }
 }
 
-/// The event's name and properties fit.
+/// The event's name and properties fit. Several patterns stand in parentheses, one does not.
 pub(super) fn matches(sql: &mut Sql, event: &EventMatch) {
-    match &event.event {
+    match event.any_of.as_slice() {
+        [] => {
+            sql.text("FALSE");
+        }
+        [pattern] => fits(sql, pattern),
+        patterns => {
+            sql.text("(").separated(" OR ", patterns, |sql, pattern| {
+                sql.text("(");
+                fits(sql, pattern);
+                sql.text(")");
+            });
+            sql.text(")");
+        }
+    }
+}
+
+fn fits(sql: &mut Sql, pattern: &EventPattern) {
+    match &pattern.event {
         Some(name) => sql.text("e.event = ").value(name.as_str()),
         None => sql.text("TRUE"),
     };
-    if !event.filter.is_everything() {
+    if !pattern.filter.is_everything() {
         sql.text(" AND ");
-        filter::condition(sql, &event.filter);
+        filter::condition(sql, &pattern.filter);
     }
 }
 

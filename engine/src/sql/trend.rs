@@ -1,4 +1,4 @@
-//! The queries of a trend (Q-T1, Q-T3, Q-X1).
+//! The query of a trend (Q-T1, Q-T3).
 
 use crate::plan::{Population, TrendMeasure};
 use crate::sql::Sql;
@@ -21,22 +21,5 @@ pub(super) fn counts(population: &Population, measure: &TrendMeasure) -> Sql {
     sql.text("\n  AND ");
     matches(&mut sql, &measure.counted);
     sql.text("\nGROUP BY 1, 2\nORDER BY 1, 2");
-    sql
-}
-
-/// Distinct persons per variant that the flag answered with it (Q-X1, Q-X2, Q-X8).
-pub(super) fn exposures(population: &Population) -> Sql {
-    let mut sql = Sql::new();
-    sql.text("SELECT ");
-    variant_text(&mut sql, "$feature_flag_response");
-    sql.text(" AS variant, count(DISTINCT e.person_id) AS persons\nFROM events AS e\nWHERE ");
-    in_population(&mut sql, population);
-    sql.text("\n  AND e.event = '$feature_flag_called'\n  AND ");
-    variant_text(&mut sql, "$feature_flag");
-    sql.text(" = ").value(population.feature_flag_key.as_str()).text("\n  AND ");
-    variant_text(&mut sql, "$feature_flag_response");
-    sql.text(" IN ");
-    known_variants(&mut sql, population);
-    sql.text("\nGROUP BY 1\nORDER BY 1");
     sql
 }

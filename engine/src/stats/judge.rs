@@ -69,18 +69,17 @@ pub fn judge(measured: &Measured) -> Result<Outcome> {
 /// (Q-X6 as statistics section 3 has it). The result reports the true numbers.
 #[must_use]
 pub fn trend_arms(cells: &TrendCells) -> Vec<TrendArm> {
-    let baseline_exposed =
-        cells.variants.iter().find(|cell| cell.variant == BASELINE).map_or(0, |cell| cell.exposed_persons);
+    let baseline_exposed = cells.variants.iter().find(|cell| cell.variant == BASELINE).map_or(0, |cell| cell.exposures);
     let mut present: Vec<_> = cells.variants.iter().filter(|cell| cell.events() > 0).collect();
     present.sort_by_key(|cell| (cell.variant != BASELINE, std::cmp::Reverse(cell.events()), cell.variant.clone()));
     let arm = |cell: &TrendCell| {
-        let known = cell.exposed_persons > 0;
+        let known = cell.exposures > 0;
         let exposure = if known && baseline_exposed > 0 && cell.variant != BASELINE {
-            to_double(cell.exposed_persons) / to_double(baseline_exposed)
+            to_double(cell.exposures) / to_double(baseline_exposed)
         } else {
             1.0
         };
-        let absolute_exposure = if known { to_double(cell.exposed_persons) } else { 1.0 };
+        let absolute_exposure = if known { to_double(cell.exposures) } else { 1.0 };
         TrendArm { key: cell.variant.clone(), count: to_double(cell.events()), exposure, absolute_exposure }
     };
     present.into_iter().map(arm).collect()
@@ -105,8 +104,7 @@ fn judge_trend(cells: &TrendCells) -> Result<Outcome> {
         return Ok(Outcome::Undecided(missing));
     }
     // The fallback of Q-X6 is for the statistics only: a rate per exposed person needs exposed persons.
-    let exposed =
-        |arm: &&TrendArm| cells.variants.iter().any(|cell| cell.variant == arm.key && cell.exposed_persons > 0);
+    let exposed = |arm: &&TrendArm| cells.variants.iter().any(|cell| cell.variant == arm.key && cell.exposures > 0);
     let rate = |arm: &TrendArm| (arm.key.clone(), arm.count / arm.absolute_exposure);
     let rates = arms.iter().filter(exposed).map(rate).collect();
     let judgement = legacy_trend::judge(arms.first(), &arms[1..])?;

@@ -30,8 +30,9 @@ pub struct TrendCell {
     pub variant: String,
     /// The number of events in each bucket (Q-T3).
     pub events_by_bucket: Vec<u64>,
-    /// The number of distinct persons that the flag answered with this variant (Q-X1).
-    pub exposed_persons: u64,
+    /// How much the variant was exposed: distinct persons that the flag answered with it (Q-X1), or events of the
+    /// experiment's own exposure (Q-X4).
+    pub exposures: u64,
 }
 
 /// What the variants counted in a funnel, and who belongs to none of them.

@@ -17,6 +17,7 @@ mod bell;
 mod judge;
 mod measured;
 mod quadrature;
+mod secondary;
 
 pub mod bayes;
 pub mod dist;
@@ -30,4 +31,5 @@ pub use judge::{Estimates, MissingData, Outcome, funnel_arms, judge, trend_arms}
 pub use legacy_funnel::FunnelArm;
 pub use legacy_trend::TrendArm;
 pub use measured::{ConversionTime, FunnelCell, FunnelCells, Measured, TrendCell, TrendCells};
+pub use secondary::secondary_values;
 pub use significance::{Judgement, Rule, Rung, Significance, SignificanceCode};

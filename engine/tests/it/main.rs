@@ -11,13 +11,17 @@
     reason = "a test may fail where it stands, and small numbers are cast"
 )]
 
+mod actions;
 mod catalog;
 mod conformance;
 mod errors;
 mod event_store;
+mod exposures;
 mod ingest;
 mod lifecycle;
 mod person_properties;
 mod results;
+mod secondary;
+mod support;
 mod tidy;
 mod updates;

@@ -178,7 +178,7 @@ fn a_draft_has_no_results() {
     lab.create_experiment(CreateExperiment::from_json(draft).unwrap(), at(NOW), None).unwrap();
     let error = lab.results("draft", &request()).unwrap_err();
     assert!(
-        matches!(error.kind(), ErrorKind::NotReady { message } if message == "Experiment does not have a start date")
+        matches!(error.kind(), ErrorKind::NotReady { message, .. } if message == "Experiment does not have a start date")
     );
 }
 

@@ -4,23 +4,33 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use abduck::catalog::{Catalog, Change};
+use abduck::lifecycle;
+use abduck::model::action::{Action, CreateAction};
 use abduck::model::settings::{LabSettings, time_zone};
-use abduck::results::{ExperimentResult, FunnelSeries, MetricResult, TrendSeries, legacy};
+use abduck::results::{ExperimentResult, FunnelSeries, MetricResult, TrendSeries, legacy, legacy_secondary};
 use abduck::stats::{Measured, Outcome};
-use abduck::{CreateExperiment, Engine, Error, ErrorKind, IngestOptions, ResultsRequest, Source, TableOptions};
+use abduck::{
+    CreateExperiment, Engine, Error, ErrorKind, Experiment, IngestOptions, ResultsRequest, Source, TableOptions,
+};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Verdict;
 
 pub(super) fn run(record: &Value) -> Verdict {
-    let is_built = record["engine"] == "legacy" && ["trend", "funnel"].iter().any(|kind| record["kind"] == *kind);
-    let needs_more = ["actions", "cohorts"].iter().any(|key| record.get(key).is_some());
-    if !is_built || needs_more {
+    if record["engine"] != "legacy" || record.get("cohorts").is_some() {
         return Verdict::NotBuilt;
     }
-    match measure(record) {
-        Ok((result, measured)) => compare(&record["expected"], &result, &measured),
+    let outcome = match record["kind"].as_str().unwrap() {
+        "trend" | "funnel" => primary(record),
+        "secondary" => secondary(record),
+        "requires_flag" => requires_flag(record),
+        "exposure_cohort" => exposure_cohort(record),
+        _ => return Verdict::NotBuilt,
+    };
+    match outcome {
+        Ok(verdict) => verdict,
         Err(error) if error.code() == "unsupported" || is_unsupported_filter(&error) => Verdict::NotBuilt,
         Err(error) => Verdict::Failed(format!("{error} {:?}", error.hints())),
     }
@@ -31,36 +41,117 @@ fn is_unsupported_filter(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Invalid { message, .. } if message.contains("not supported"))
 }
 
-fn measure(record: &Value) -> Result<(ExperimentResult, Measured), Error> {
-    let directory = tempfile::tempdir().unwrap();
-    let mut lab = Engine::init(directory.path().join("lab"))?;
-    let now = record["now"].as_str().unwrap_or("2030-01-01T00:00:00Z").parse::<Timestamp>().unwrap();
-    lab.set_settings(&settings(&record["team"])?, now, None)?;
-    if !record["events"].as_array().unwrap().is_empty() {
-        let file = directory.path().join("events.ndjson");
-        fs::write(&file, event_lines(&record["events"])).unwrap();
-        let report =
-            lab.ingest(Source::Files(vec![file.display().to_string()]), &IngestOptions::default(), &mut |_| ())?;
-        assert_eq!((report.rejected, report.duplicates), (0, 0), "every event of a journey is stored");
+/// A lab with the events, actions and settings of a journey.
+struct Journey {
+    _directory: tempfile::TempDir,
+    lab: Engine,
+    now: Timestamp,
+}
+
+impl Journey {
+    fn begin(record: &Value) -> Result<Self, Error> {
+        let directory = tempfile::tempdir().unwrap();
+        let mut lab = Engine::init(directory.path().join("lab"))?;
+        let now = record["now"].as_str().unwrap_or("2030-01-01T00:00:00Z").parse::<Timestamp>().unwrap();
+        lab.set_settings(&settings(&record["team"])?, now, None)?;
+        insert_actions(lab.directory(), record["actions"].as_array().map_or(&[][..], Vec::as_slice), now)?;
+        if !record["events"].as_array().unwrap().is_empty() {
+            let file = directory.path().join("events.ndjson");
+            fs::write(&file, event_lines(&record["events"])).unwrap();
+            let source = Source::Files(vec![file.display().to_string()]);
+            let report = lab.ingest(source, &IngestOptions::default(), &mut |_| ())?;
+            assert_eq!((report.rejected, report.duplicates), (0, 0), "every event of a journey is stored");
+        }
+        if let Some(persons) = record.get("persons") {
+            load_persons(&mut lab, directory.path(), persons, now)?;
+        }
+        Ok(Self { _directory: directory, lab, now })
     }
-    if let Some(persons) = record.get("persons") {
-        load_persons(&mut lab, directory.path(), persons, now)?;
+
+    fn create_experiment(&mut self, record: &Value) -> Result<Experiment, Error> {
+        let experiment = &record["experiment"];
+        let mut parameters = experiment["parameters"].as_object().cloned().unwrap_or_default();
+        parameters.insert("feature_flag_variants".into(), experiment["variants"].clone());
+        if let Some(id) = experiment["holdout_id"].as_i64() {
+            insert_holdout(self.lab.directory(), id);
+        }
+        let mut request = json!({
+            "name": record["id"], "feature_flag_key": experiment["feature_flag_key"], "parameters": parameters,
+            "start_date": experiment["start_date"], "end_date": experiment["end_date"],
+            "holdout_id": experiment["holdout_id"], "secondary_metrics": experiment["secondary_metrics"],
+        });
+        if let Some(filters) = experiment.get("filters") {
+            request["filters"] = filters.clone();
+        }
+        self.lab.create_experiment(CreateExperiment::from_json(request)?, self.now, None)
     }
-    let experiment = &record["experiment"];
-    let key = experiment["feature_flag_key"].as_str().unwrap();
-    let mut parameters = experiment["parameters"].as_object().cloned().unwrap_or_default();
-    parameters.insert("feature_flag_variants".into(), experiment["variants"].clone());
-    let request = json!({
-        "name": record["id"], "feature_flag_key": key, "start_date": experiment["start_date"],
-        "end_date": experiment["end_date"], "filters": experiment["filters"], "parameters": parameters,
-    });
-    lab.create_experiment(CreateExperiment::from_json(request)?, now, None)?;
-    if !experiment["holdout_id"].is_null() {
-        return Err(Error::invalid_field("holdout_id", "unsupported", "holdouts are not supported yet"));
+
+    fn request(&self) -> ResultsRequest {
+        ResultsRequest { as_of: self.now, now: self.now, refresh: false }
     }
-    let result = lab.results(key, &ResultsRequest { as_of: now, now, refresh: false })?;
-    let measured = lab.explain(key, now, true)?.measured.unwrap();
-    Ok((result, measured))
+}
+
+/// The actions of a journey, under their own ids.
+fn insert_actions(lab: &Path, actions: &[Value], now: Timestamp) -> Result<(), Error> {
+    let mut catalog = Catalog::open(lab)?;
+    let mut transaction = catalog.transaction()?;
+    for action in actions {
+        let request = CreateAction::from_json(json!({"name": action["name"], "steps": action["steps"]}))?;
+        let action = Action { id: action["id"].as_i64().unwrap(), ..lifecycle::create_action(request, now, None) };
+        transaction.insert_action(action, &Change { operation: "create", who: None, at: now })?;
+    }
+    transaction.commit()
+}
+
+/// A holdout under its own id: journeys name ids.
+fn insert_holdout(lab: &Path, id: i64) {
+    let database = rusqlite::Connection::open(lab.join("catalog.sqlite")).unwrap();
+    let sql = "INSERT INTO holdout (id, name, filters, created_at, updated_at) VALUES (?1, 'journey', '[]', 0, 0)";
+    assert_eq!(database.execute(sql, [id]).unwrap(), 1);
+}
+
+fn primary(record: &Value) -> Result<Verdict, Error> {
+    let mut journey = Journey::begin(record)?;
+    let key = journey.create_experiment(record)?.feature_flag_key;
+    let result = journey.lab.results(&key, &journey.request())?;
+    let measured = journey.lab.explain(&key, journey.now, true)?.measured.unwrap();
+    Ok(compare(&record["expected"], |name, wanted| match name {
+        "exposure" => Some(exposure(&measured)),
+        _ => output(name, wanted, &result),
+    }))
+}
+
+fn secondary(record: &Value) -> Result<Verdict, Error> {
+    let mut journey = Journey::begin(record)?;
+    let key = journey.create_experiment(record)?.feature_flag_key;
+    // clients send the id as text.
+    let id = json!(record["metric_index"].to_string());
+    let secondary = journey.lab.secondary_results(&key, Some(&id), &journey.request())?;
+    let answer = legacy_secondary(&secondary)["result"].clone();
+    Ok(compare(&record["expected"], |name, wanted| match name {
+        "result" => Some(answer["result"].clone()),
+        "statistics" => Some(json!(answer.get("probability").is_some())),
+        "variants" => Some(answer["variants"].clone()),
+        _ => output(name, wanted, &secondary.result),
+    }))
+}
+
+fn requires_flag(record: &Value) -> Result<Verdict, Error> {
+    let mut journey = Journey::begin(record)?;
+    let filters = record["experiment"]["filters"].as_object().unwrap();
+    let answer = journey.lab.requires_flag_implementation(filters, None, journey.now)?;
+    Ok(compare(&record["expected"], |name, _| (name == "result").then(|| json!(answer))))
+}
+
+fn exposure_cohort(record: &Value) -> Result<Verdict, Error> {
+    let mut journey = Journey::begin(record)?;
+    let experiment = journey.create_experiment(record)?;
+    let definition = lifecycle::exposure_cohort_definition(&experiment)?;
+    let members = journey.lab.cohort_members(&definition, journey.now)?;
+    // Every person of these journeys has one distinct id, which is also its own id.
+    let mut members: Vec<_> = members.into_iter().map(|member| member.distinct_id).collect();
+    members.sort_unstable();
+    Ok(compare(&record["expected"], |name, _| (name == "members").then(|| json!(members))))
 }
 
 fn settings(team: &Value) -> Result<LabSettings, Error> {
@@ -103,25 +194,20 @@ fn event_lines(events: &Value) -> String {
     lines
 }
 
-fn compare(expected: &Value, result: &ExperimentResult, measured: &Measured) -> Verdict {
+/// Compares every expected output; `output` gives it by name and, to echo them, wanted keys.
+fn compare(expected: &Value, output: impl Fn(&str, &Value) -> Option<Value>) -> Verdict {
+    let tolerance = expected["tolerance"].as_f64().unwrap_or(1e-9);
     let mut wrong = Vec::new();
     let mut seen = 0;
     for (name, wanted) in expected.as_object().unwrap() {
-        let got = match name.as_str() {
-            "tolerance" => continue,
-            "counts" => counts(result),
-            "data" => data(result),
-            "exposure" => exposure(measured),
-            "steps" => steps(result),
-            "variants" => variants(result, measured),
-            "absent" => absent(wanted, result),
-            "significant" => significant(result),
-            "significance_code" => significance_code(result),
-            "error" => error(result),
-            other => return Verdict::Failed(format!("the runner does not know the output '{other}'")),
+        if name == "tolerance" {
+            continue;
+        }
+        let Some(got) = output(name, wanted) else {
+            return Verdict::Failed(format!("the runner does not know the output '{name}'"));
         };
         seen += 1;
-        if !agrees(wanted, &got) {
+        if !agrees(wanted, &got, tolerance) {
             wrong.push(format!("{name}: expected {wanted}, got {got}"));
         }
     }
@@ -129,15 +215,33 @@ fn compare(expected: &Value, result: &ExperimentResult, measured: &Measured) -> 
     if wrong.is_empty() { Verdict::Passed } else { Verdict::Failed(wrong.join("; ")) }
 }
 
-/// Equal, where numbers may differ by 1e-9 and integers may be written as floats; extra keys of objects do not matter.
-fn agrees(wanted: &Value, got: &Value) -> bool {
+/// What primary and secondary results have in common.
+fn output(name: &str, wanted: &Value, result: &ExperimentResult) -> Option<Value> {
+    Some(match name {
+        "counts" => counts(result),
+        "data" => data(result),
+        "steps" => steps(result),
+        "variants" => variants(result),
+        "absent" => absent(wanted, result),
+        "significant" => significant(result),
+        "significance_code" => significance_code(result),
+        "error" => error(result),
+        _ => return None,
+    })
+}
+
+/// Equal, where numbers may differ by the tolerance and integers may be written as floats; extra keys of objects do not
+/// matter.
+fn agrees(wanted: &Value, got: &Value, tolerance: f64) -> bool {
     match (wanted, got) {
-        (Value::Number(wanted), Value::Number(got)) => (wanted.as_f64().unwrap() - got.as_f64().unwrap()).abs() <= 1e-9,
+        (Value::Number(wanted), Value::Number(got)) => {
+            (wanted.as_f64().unwrap() - got.as_f64().unwrap()).abs() <= tolerance
+        }
         (Value::Array(wanted), Value::Array(got)) => {
-            wanted.len() == got.len() && wanted.iter().zip(got).all(|(wanted, got)| agrees(wanted, got))
+            wanted.len() == got.len() && wanted.iter().zip(got).all(|(wanted, got)| agrees(wanted, got, tolerance))
         }
         (Value::Object(wanted), Value::Object(got)) => {
-            wanted.iter().all(|(key, wanted)| got.get(key).is_some_and(|got| agrees(wanted, got)))
+            wanted.iter().all(|(key, wanted)| got.get(key).is_some_and(|got| agrees(wanted, got, tolerance)))
         }
         _ => wanted == got,
     }
@@ -175,7 +279,7 @@ fn data(result: &ExperimentResult) -> Value {
 
 fn exposure(measured: &Measured) -> Value {
     let Measured::Trend(cells) = measured else { return Value::Null };
-    cells.variants.iter().map(|cell| (cell.variant.clone(), json!(cell.exposed_persons))).collect::<Map<_, _>>().into()
+    cells.variants.iter().map(|cell| (cell.variant.clone(), json!(cell.exposures))).collect::<Map<_, _>>().into()
 }
 
 fn steps(result: &ExperimentResult) -> Value {
@@ -184,7 +288,7 @@ fn steps(result: &ExperimentResult) -> Value {
 }
 
 /// The variants in the reference's own form where it answers, else as the result has them.
-fn variants(result: &ExperimentResult, _measured: &Measured) -> Value {
+fn variants(result: &ExperimentResult) -> Value {
     match legacy(result) {
         Ok(answer) => answer["result"]["variants"].clone(),
         Err(_) => json!(result.result)["variants"].clone(),

@@ -117,6 +117,18 @@ impl Story {
                 let key = target.saved_metric.clone().unwrap();
                 self.engine.delete_saved_metric(&key, now(), Some("ada")).map(|()| target)
             }
+            "create_exposure_cohort" => {
+                let cohort = self.engine.create_exposure_cohort(&experiment, now(), Some("ada"));
+                cohort.map(|cohort| Made { answer: json!({"cohort": cohort}), ..target })
+            }
+            "get_secondary_results" => {
+                let id = payload.get("id");
+                let result = self.engine.secondary_results(&experiment, id, &results_request());
+                result.map(|result| Made {
+                    answer: json!({"response": {"is_cached": result.result.is_cached}}),
+                    ..target
+                })
+            }
             "get_results" => {
                 let result = self.engine.results(&experiment, &results_request());
                 result.map(|result| Made { answer: json!({"response": {"is_cached": result.is_cached}}), ..target })
