@@ -32,4 +32,4 @@ pub use columns::{ID_COLUMN, Layout, evaluate_batch, evaluate_objects, evaluatio
 pub use evaluation::{Evaluation, FlagValue, Reason};
 pub use evaluator::Evaluator;
 pub use hash::hash;
-pub use subject::{Properties, References, Subject};
+pub use subject::{KnownSubject, Properties, References, Subject};

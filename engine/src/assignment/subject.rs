@@ -45,3 +45,31 @@ impl<'a> Subject<'a> {
         Self { distinct_id, ..Self::default() }
     }
 }
+
+/// What a lab knows of a subject.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KnownSubject {
+    /// The properties of the person.
+    pub person_properties: Properties,
+    /// The properties of the groups, by the group type's name.
+    pub group_properties: BTreeMap<String, Properties>,
+    /// The id that was kept for the person and the flag (F-15).
+    pub hash_key_override: Option<String>,
+    /// The static cohorts that list the person.
+    pub static_cohorts: Vec<i64>,
+}
+
+impl KnownSubject {
+    /// The subject with an id and groups.
+    #[must_use]
+    pub fn subject<'a>(&'a self, distinct_id: &'a str, groups: &'a BTreeMap<String, String>) -> Subject<'a> {
+        Subject {
+            distinct_id,
+            person_properties: Some(&self.person_properties),
+            groups: Some(groups),
+            group_properties: Some(&self.group_properties),
+            hash_key_override: self.hash_key_override.as_deref(),
+            static_cohorts: &self.static_cohorts,
+        }
+    }
+}

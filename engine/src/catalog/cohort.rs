@@ -13,6 +13,9 @@ const ALL: &str = "SELECT * FROM cohort ORDER BY created_at DESC, id DESC";
 const BY_ID: &str = "SELECT * FROM cohort WHERE id = ?1";
 const EXPERIMENTS: &str = "SELECT id FROM experiment WHERE exposure_cohort_id = ?1 ORDER BY id";
 const MEMBERS: &str = "SELECT member FROM cohort_member WHERE cohort_id = ?1 ORDER BY member";
+const LISTED_IN: &str = "
+    SELECT DISTINCT cohort_id FROM cohort_member JOIN cohort ON cohort.id = cohort_id
+    WHERE is_static AND member IN (SELECT value FROM json_each(?1)) ORDER BY cohort_id";
 const INSERT: &str = "
     INSERT INTO cohort (id, name, description, is_static, filters, created_by, created_at, updated_at)
     VALUES (nullif(:id, 0), :name, :description, :is_static, :filters, :created_by, :created_at, :updated_at)";
@@ -63,6 +66,14 @@ impl Snapshot<'_> {
     /// `Storage` when they cannot be read.
     pub fn cohort_members(&self, cohort: i64) -> Result<Vec<String>> {
         self.rows(MEMBERS, (cohort,), |row| row.get(0))
+    }
+
+    /// The static cohorts that list a person by one of these names.
+    ///
+    /// # Errors
+    /// `Storage` when they cannot be read.
+    pub fn static_cohorts_of(&self, names: &[String]) -> Result<Vec<i64>> {
+        self.rows(LISTED_IN, (Json(names),), |row| row.get(0))
     }
 
     fn with_experiments(&self, cohort: Cohort) -> Result<Cohort> {

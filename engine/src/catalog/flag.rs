@@ -27,6 +27,12 @@ const UPDATE: &str = "
         version = :version, created_by = :created_by, created_at = :created_at
     WHERE id = :id";
 const DELETE: &str = "DELETE FROM feature_flag WHERE id = ?1";
+const KEPT_ID: &str = "
+    SELECT hash_key FROM hash_key_override
+    WHERE feature_flag_id = ?1 AND distinct_id IN (SELECT value FROM json_each(?2))
+    ORDER BY written_at, distinct_id LIMIT 1";
+const KEEP_ID: &str = "
+    INSERT INTO hash_key_override (feature_flag_id, distinct_id, hash_key, written_at) VALUES (?1, ?2, ?3, ?4)";
 
 /// The audit log's name for a flag.
 const NOUN: &str = "feature_flag";
@@ -71,6 +77,14 @@ impl Snapshot<'_> {
 
     fn flag_by_id(&self, id: i64) -> Result<FeatureFlag> {
         self.row(BY_ID, (id,), read_flag)?.ok_or_else(|| Error::not_found("flag", id.to_string()))
+    }
+
+    /// The id that was kept for a person and a flag, through any of the person's distinct ids: the first one written (F-15).
+    ///
+    /// # Errors
+    /// `Storage` when it cannot be read.
+    pub fn hash_key_override(&self, flag: &FeatureFlag, distinct_ids: &[String]) -> Result<Option<String>> {
+        self.row(KEPT_ID, (flag.id, Json(distinct_ids)), |row| row.get(0))
     }
 
     /// The keys of all flags, deleted ones included, in alphabetical order.
@@ -118,6 +132,29 @@ impl Transaction<'_> {
         }
         self.write_flag(UPDATE, flag)?;
         self.record(change, (NOUN, flag.id), Some(&before), Some(flag))
+    }
+
+    /// Keeps an id for a person and a flag, unless one is kept for some of the person's distinct ids (F-15); returns the
+    /// one that holds.
+    ///
+    /// # Errors
+    /// `Storage` when it cannot be written.
+    pub fn keep_hash_key(
+        &mut self,
+        flag: &FeatureFlag,
+        distinct_ids: &[String],
+        hash_key: &str,
+        change: &Change,
+    ) -> Result<String> {
+        if let Some(kept) = self.hash_key_override(flag, distinct_ids)? {
+            return Ok(kept);
+        }
+        if let Some(distinct_id) = distinct_ids.first() {
+            self.write(KEEP_ID, (flag.id, distinct_id, hash_key, Microseconds(change.at)))?;
+            let kept = serde_json::json!({"distinct_id": distinct_id, "hash_key": hash_key});
+            self.record(change, (NOUN, flag.id), None, Some(&kept))?;
+        }
+        Ok(hash_key.to_owned())
     }
 
     fn write_flag(&mut self, sql: &'static str, flag: &FeatureFlag) -> Result<i64> {

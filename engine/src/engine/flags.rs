@@ -1,11 +1,13 @@
 //! Flags of their own, and flags as the other side of an experiment.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Engine;
-use crate::assignment::{Evaluator, References};
+use crate::assignment::{Evaluator, KnownSubject, Properties, References};
 use crate::catalog::{Change, Transaction};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lifecycle;
 use crate::model::flag::{CreateFlag, FeatureFlag, UpdateFlag};
 
@@ -92,19 +94,89 @@ impl Engine {
         self.change(operation, now, by, |transaction, change| update(transaction, key, request, change))
     }
 
-    /// A flag, ready to be evaluated for any number of subjects. The group types of a lab are named by their numbers, `0` to
-    /// `4`; `now` is the moment from which relative dates are counted.
+    /// A flag, ready to be evaluated for any number of subjects. Group types go by the names that events gave them, else by
+    /// their numbers, `0` to `4`; `now` is the moment from which relative dates are counted.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` when the flag cannot be evaluated.
+    /// `NotFound`; `Invalid` when the flag cannot be evaluated; `Busy` when it splits groups and somebody else holds the lab.
     pub fn flag_evaluator(&mut self, key: &str, now: Timestamp) -> Result<Evaluator> {
         let snapshot = self.catalog.snapshot()?;
-        let cohorts = snapshot.cohorts()?;
-        let references = References {
-            group_types: (0..GROUP_TYPES).map(|index| (index, index.to_string())).collect(),
-            cohorts: cohorts.iter().map(|cohort| (cohort.id, cohort.into())).collect(),
-            now: Some(now),
-        };
-        Evaluator::new(&snapshot.flag(key)?, &references)
+        let flag = snapshot.flag(key)?;
+        let cohorts = snapshot.cohorts()?.iter().map(|cohort| (cohort.id, cohort.into())).collect();
+        drop(snapshot);
+        let mut group_types: BTreeMap<u8, String> = (0..GROUP_TYPES).map(|index| (index, index.to_string())).collect();
+        if flag.filters.aggregation_group_type_index.is_some() {
+            let known = self.reader("evaluate a flag")?.0.group_types()?;
+            group_types.extend(known.into_iter().map(|group_type| (group_type.index, group_type.name)));
+        }
+        Evaluator::new(&flag, &References { group_types, cohorts, now: Some(now) })
     }
+
+    /// What the lab knows of somebody whom a flag is to be evaluated for: properties, static cohorts, the id that was kept.
+    /// Nothing is looked up that the flag does not ask for; who is not known has nothing.
+    ///
+    /// # Errors
+    /// `NotFound` for the flag; `Busy` when somebody else holds the lab; `Storage`.
+    pub fn known_subject(
+        &mut self,
+        flag_key: &str,
+        distinct_id: &str,
+        groups: &BTreeMap<String, String>,
+    ) -> Result<KnownSubject> {
+        let flag = self.flag(flag_key)?;
+        if !asks_for_more_than_an_id(&flag) {
+            return Ok(KnownSubject::default());
+        }
+        let (reader, _) = self.reader("evaluate a flag")?;
+        let person = reader.person(distinct_id)?;
+        let mut group_properties = BTreeMap::new();
+        for (group_type, group_key) in groups {
+            if let Some(group) = reader.group(group_type, group_key)? {
+                group_properties.insert(group_type.clone(), group.properties);
+            }
+        }
+        drop(reader);
+        let (names, person_properties) = match person {
+            Some(person) => (person.distinct_ids, person.properties),
+            None => (vec![distinct_id.to_owned()], Properties::new()),
+        };
+        let snapshot = self.catalog.snapshot()?;
+        let kept = if flag.ensure_experience_continuity { snapshot.hash_key_override(&flag, &names)? } else { None };
+        let static_cohorts = snapshot.static_cohorts_of(&names)?;
+        Ok(KnownSubject { person_properties, group_properties, hash_key_override: kept, static_cohorts })
+    }
+
+    /// Keeps an id for a person and a flag with experience continuity, such as the one the person had before signing in;
+    /// the first one written stays (F-15). Returns the one that holds.
+    ///
+    /// # Errors
+    /// `NotFound`; `NotAllowed` for a flag without experience continuity; `Busy`; `Storage`.
+    pub fn keep_hash_key(
+        &mut self,
+        flag_key: &str,
+        distinct_id: &str,
+        hash_key: &str,
+        now: Timestamp,
+        by: Option<&str>,
+    ) -> Result<String> {
+        let person = self.reader("keep an id")?.0.person(distinct_id)?;
+        let mut names = vec![distinct_id.to_owned()];
+        names.extend(person.into_iter().flat_map(|person| person.distinct_ids).filter(|name| name != distinct_id));
+        self.change("keep id", now, by, |transaction, change| {
+            let flag = transaction.flag(flag_key)?;
+            if !flag.ensure_experience_continuity {
+                let message = format!("the flag '{flag_key}' does not keep ids over a sign-in");
+                return Err(Error::not_allowed(message)
+                    .hint("switch ensure_experience_continuity on: `abduck flag update KEY`"));
+            }
+            transaction.keep_hash_key(&flag, &names, hash_key, change)
+        })
+    }
+}
+
+/// Whether the answer can depend on anything but the id and the groups' keys.
+fn asks_for_more_than_an_id(flag: &FeatureFlag) -> bool {
+    let groups = flag.groups();
+    let mut conditions = groups.iter().chain(flag.filters.super_groups.iter().flatten());
+    flag.ensure_experience_continuity || conditions.any(|group| !group.properties.is_empty())
 }

@@ -76,6 +76,8 @@ pub fn duplicate(
         kind: experiment.kind,
         archived: false,
     };
+    // The key and the name are as new as those of any request.
+    let request = CreateExperiment::from_json(json!(request))?;
     let mut new = create(request, surroundings, now, created_by)?;
     new.flag.filters = with_holdout(&flag.filters, surroundings.holdout.as_ref());
     Ok(new)

@@ -1,13 +1,15 @@
 //! Changing what is defined: experiments, flags, holdouts and saved metrics, and how they follow each other. Each test
 //! names its rule and goes through `Engine`.
 
+use std::collections::BTreeMap;
+
 use abduck::lifecycle::{Copy, Ending};
 use abduck::model::cohort::CreateCohort;
 use abduck::model::experiment::{Conclusion, CreateExperiment, CreateWebExperiment, UpdateExperiment};
 use abduck::model::flag::{CreateFlag, FeatureFlag, UpdateFlag};
 use abduck::model::holdout::{CreateHoldout, Holdout, UpdateHoldout};
 use abduck::model::saved_metric::{CreateSavedMetric, SavedMetric, UpdateSavedMetric};
-use abduck::{Engine, Error, ErrorKind, Experiment, Result};
+use abduck::{Engine, Error, ErrorKind, Experiment, IngestOptions, Result, Source};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -16,7 +18,7 @@ const BY: Option<&str> = Some("ada");
 
 struct Lab {
     engine: Engine,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 fn now() -> Timestamp {
@@ -35,7 +37,7 @@ fn split(shares: &[(&str, i64)]) -> Value {
 impl Lab {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { engine: Engine::init(folder.path().join("lab")).unwrap(), _folder: folder }
+        Self { engine: Engine::init(folder.path().join("lab")).unwrap(), folder }
     }
 
     fn create(&mut self, fields: Value) -> Experiment {
@@ -79,6 +81,18 @@ impl Lab {
         let query = json!({"kind": "ExperimentTrendsQuery", "count_query": {"kind": "TrendsQuery", "series": []}});
         let request = CreateSavedMetric::from_json(json!({"name": name, "query": query})).unwrap();
         self.engine.create_saved_metric(request, now(), BY).unwrap()
+    }
+
+    fn ingest(&mut self, events: &[Value]) {
+        let file = self.folder.path().join("events.ndjson");
+        std::fs::write(&file, events.iter().map(|event| format!("{event}\n")).collect::<String>()).unwrap();
+        let source = Source::Files(vec![file.display().to_string()]);
+        self.engine.ingest(source, &IngestOptions::default(), &mut |_| ()).unwrap();
+    }
+
+    fn members(&mut self, cohort: &str, as_defined: bool) -> Vec<String> {
+        let members = self.engine.members_of_cohort(cohort, as_defined, later()).unwrap();
+        members.into_iter().map(|member| member.distinct_id).collect()
     }
 
     fn experiment(&mut self) -> Experiment {
@@ -695,4 +709,96 @@ fn two_writers_at_once_lose_nothing() {
     let mut engine = Engine::open(&directory).unwrap();
     assert_eq!(engine.experiments().unwrap().len(), 40);
     assert_eq!(engine.audit_log(1000).unwrap().len(), 80);
+}
+
+#[test]
+fn l50_l55_the_people_exposed_become_a_cohort_once() {
+    let mut lab = Lab::new();
+    lab.create(json!({}));
+    let message = lab.refused(|lab| lab.engine.create_exposure_cohort("checkout", later(), BY));
+    assert_eq!(message, "Experiment does not have a start date");
+    lab.engine.launch("checkout", now(), now(), BY).unwrap();
+    let cohort = lab.engine.create_exposure_cohort("checkout", later(), BY).unwrap();
+    assert_eq!((cohort.name.as_str(), cohort.is_static), ("Users exposed to experiment \"Checkout\"", false));
+    assert_eq!(lab.experiment().exposure_cohort, Some(cohort.id));
+    assert_eq!(lab.engine.cohort(&cohort.name).unwrap().experiment_set, [1]);
+    let message = lab.refused(|lab| lab.engine.create_exposure_cohort("checkout", later(), BY));
+    assert_eq!(message, "Experiment already has an exposure cohort");
+    lab.engine.delete_cohort(&cohort.name, later(), BY).unwrap();
+    assert_eq!(lab.experiment().exposure_cohort, None);
+}
+
+#[test]
+fn b27_the_members_of_an_exposure_cohort_are_those_the_results_count() {
+    let mut lab = Lab::new();
+    lab.running(json!({"filters": {"events": [{"id": "buy"}]}}));
+    let called = |id: &str, time: &str, variant: &str| {
+        json!({"event": "$feature_flag_called", "distinct_id": id, "timestamp": time,
+            "properties": {"$feature_flag": "checkout", "$feature_flag_response": variant}})
+    };
+    let events = [
+        called("at the start", "2024-01-01T00:00:00Z", "control"),
+        called("inside", "2024-01-05T00:00:00Z", "test"),
+        called("not a variant", "2024-01-05T00:00:00Z", "blue"),
+        called("before", "2023-12-31T00:00:00Z", "test"),
+    ];
+    lab.ingest(&events);
+    let cohort = lab.engine.create_exposure_cohort("checkout", now(), BY).unwrap().id.to_string();
+    assert_eq!(lab.members(&cohort, false), ["at the start", "inside"]);
+    // As the reference defines it: strictly after the start, whatever the answer (L-54).
+    assert_eq!(lab.members(&cohort, true), ["inside", "not a variant"]);
+}
+
+#[test]
+fn a_static_cohort_lists_its_members() {
+    let mut lab = Lab::new();
+    lab.ingest(&[json!({"event": "x", "distinct_id": "ann", "timestamp": "2024-01-05T00:00:00Z"})]);
+    let request = CreateCohort::from_json(json!({"name": "vip", "is_static": true})).unwrap();
+    lab.engine.create_cohort(request, now(), BY).unwrap();
+    let names = ["ann".to_owned(), "o'neil \"x\"".to_owned()];
+    assert_eq!(lab.engine.change_cohort_members("vip", &names, &[], now(), BY).unwrap(), (2, 0));
+    assert_eq!(lab.engine.change_cohort_members("vip", &names, &names[1..], now(), BY).unwrap(), (0, 1));
+    // Whom the events do not know is no person yet.
+    assert_eq!(lab.members("vip", false), ["ann"]);
+    let dynamic = json!({"name": "d", "filters": {"properties": {"type": "OR", "values": [
+        {"type": "person", "key": "plan", "value": "pro"}]}}});
+    lab.engine.create_cohort(CreateCohort::from_json(dynamic).unwrap(), now(), BY).unwrap();
+    let change = |lab: &mut Lab| lab.engine.change_cohort_members("d", &names, &[], now(), BY);
+    assert!(lab.refused(change).contains("dynamic"));
+}
+
+#[test]
+fn f15_the_first_id_kept_stays_and_holds_for_every_id_of_the_person() {
+    let mut lab = Lab::new();
+    let identify = json!({"event": "$identify", "distinct_id": "ann", "timestamp": "2024-01-05T00:00:00Z",
+        "properties": {"$anon_distinct_id": "anon-1"}});
+    lab.ingest(&[identify]);
+    lab.create_flag(json!({"key": "f"})).unwrap();
+    let keep = |lab: &mut Lab, id: &str, hash_key: &str| lab.engine.keep_hash_key("f", id, hash_key, now(), BY);
+    assert!(lab.refused(|lab| keep(lab, "ann", "anon-1")).contains("does not keep ids"));
+    let request = UpdateFlag::from_json(json!({"ensure_experience_continuity": true})).unwrap();
+    lab.engine.update_flag("f", request, now(), BY).unwrap();
+    assert_eq!(keep(&mut lab, "ann", "anon-1").unwrap(), "anon-1");
+    assert_eq!(keep(&mut lab, "anon-1", "other").unwrap(), "anon-1");
+    let known =
+        |lab: &mut Lab, id: &str| lab.engine.known_subject("f", id, &BTreeMap::new()).unwrap().hash_key_override;
+    assert_eq!(known(&mut lab, "anon-1").as_deref(), Some("anon-1"));
+    assert_eq!(known(&mut lab, "bob"), None);
+}
+
+#[test]
+fn f14_a_flag_is_evaluated_with_what_the_lab_knows() {
+    let mut lab = Lab::new();
+    let set = json!({"event": "$set", "distinct_id": "ann", "timestamp": "2024-01-05T00:00:00Z",
+        "properties": {"$set": {"plan": "pro"}}});
+    lab.ingest(&[set]);
+    let groups =
+        json!([{"properties": [{"key": "plan", "value": "pro", "type": "person"}], "rollout_percentage": 100}]);
+    lab.create_flag(json!({"key": "f", "filters": {"groups": groups}})).unwrap();
+    for (id, expected) in [("ann", true), ("bob", false)] {
+        let no_groups = BTreeMap::new();
+        let evaluator = lab.engine.flag_evaluator("f", now()).unwrap();
+        let known = lab.engine.known_subject("f", id, &no_groups).unwrap();
+        assert_eq!(evaluator.evaluate(&known.subject(id, &no_groups)).unwrap().is_match, expected, "{id}");
+    }
 }

@@ -8,6 +8,7 @@ CREATE TABLE hash_key_override (
     feature_flag_id INTEGER NOT NULL REFERENCES feature_flag (id) ON DELETE CASCADE,
     distinct_id TEXT NOT NULL,
     hash_key TEXT NOT NULL,
+    written_at INTEGER NOT NULL,
     PRIMARY KEY (feature_flag_id, distinct_id)
 ) STRICT, WITHOUT ROWID;
 
