@@ -1,10 +1,11 @@
-//! Evaluating flags without a lab.
+//! Evaluating flags, those of a lab and others.
 
 use std::collections::BTreeMap;
 
 use ::arrow::array::RecordBatch;
 use abduck::assignment::{
-    CohortDefinition, Evaluator, Layout, Properties, References, Subject, evaluate_batch, evaluation_schema,
+    CohortDefinition, Evaluator, KnownSubject, Layout, Properties, References, Subject, evaluate_batch,
+    evaluation_schema,
 };
 use abduck::model::flag::FeatureFlag;
 use abduck::{Error, Interrupt};
@@ -33,10 +34,10 @@ struct Question {
 /// What is known of whoever the flag is evaluated for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Known {
-    distinct_id: String,
+pub(crate) struct Known {
+    pub(crate) distinct_id: String,
     person_properties: Properties,
-    groups: BTreeMap<String, String>,
+    pub(crate) groups: BTreeMap<String, String>,
     group_properties: BTreeMap<String, Properties>,
     hash_key_override: Option<String>,
 }
@@ -72,15 +73,7 @@ pub(crate) fn evaluate_flag(py: Python<'_>, question: &str, person: &str) -> PyR
     let person: Known = read(py, "person", person)?;
     let static_cohorts = question.listed();
     let evaluator = question.evaluator().map_err(|error| exception(py, &error))?;
-    let evaluation = evaluator.evaluate(&Subject {
-        distinct_id: &person.distinct_id,
-        person_properties: Some(&person.person_properties),
-        groups: Some(&person.groups),
-        group_properties: Some(&person.group_properties),
-        hash_key_override: person.hash_key_override.as_deref(),
-        static_cohorts: &static_cohorts,
-    });
-    json(&evaluation)
+    person.evaluate(&evaluator, &static_cohorts)
 }
 
 /// A flag's answers for the rows of a frame.
@@ -93,6 +86,15 @@ pub(crate) fn evaluate_flag_frame(
     let py = frame.py();
     let question: Question = read(py, "flag", question)?;
     let evaluator = question.evaluator().map_err(|error| exception(py, &error))?;
+    evaluate_rows(&evaluator, frame, id_column)
+}
+
+/// The answers of a flag for the rows of a frame, batch by batch.
+pub(crate) fn evaluate_rows(
+    evaluator: &Evaluator,
+    frame: &Bound<'_, PyAny>,
+    id_column: String,
+) -> PyResult<Evaluations> {
     let group_column = evaluator.group_type().map(|name| format!("group:{name}"));
     let layout = Layout { id_column, group_column };
     let rows = arrow::reader(frame)?;
@@ -101,11 +103,36 @@ pub(crate) fn evaluate_flag_frame(
         let evaluated = rows.map(|batch| {
             interrupt.check()?;
             let batch = batch.map_err(|error| Error::schema(format!("the Arrow stream broke off: {error}")))?;
-            evaluate_batch(&evaluator, &batch, &layout)
+            evaluate_batch(evaluator, &batch, &layout)
         });
         evaluated.collect::<abduck::Result<Vec<_>>>()
     };
-    wait(py, &interrupt, evaluate, |_, ()| Ok(())).map(|batches| Evaluations { batches })
+    wait(frame.py(), &interrupt, evaluate, |_, ()| Ok(())).map(|batches| Evaluations { batches })
+}
+
+impl Known {
+    /// A lab's flag's answer as JSON, with what the lab knows where nothing is given.
+    pub(crate) fn evaluate_on(self, evaluator: &Evaluator, mut known: KnownSubject) -> PyResult<String> {
+        known.person_properties.extend(self.person_properties);
+        for (group_type, properties) in self.group_properties {
+            known.group_properties.entry(group_type).or_default().extend(properties);
+        }
+        known.hash_key_override = self.hash_key_override.or(known.hash_key_override);
+        json(&evaluator.evaluate(&known.subject(&self.distinct_id)))
+    }
+
+    /// A flag's answer as JSON; `null` when it is switched off. `static_cohorts` are those that list the person.
+    fn evaluate(&self, evaluator: &Evaluator, static_cohorts: &[i64]) -> PyResult<String> {
+        let evaluation = evaluator.evaluate(&Subject {
+            distinct_id: &self.distinct_id,
+            person_properties: Some(&self.person_properties),
+            groups: Some(&self.groups),
+            group_properties: Some(&self.group_properties),
+            hash_key_override: self.hash_key_override.as_deref(),
+            static_cohorts,
+        });
+        json(&evaluation)
+    }
 }
 
 impl Question {

@@ -1,45 +1,38 @@
 //! An open lab.
 
 use std::path::PathBuf;
-use std::process;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::{self, ThreadId};
-use std::time::Duration;
 
-use abduck::events::{Change, ColumnMapping, DataState, Format, TimestampUnit};
-use abduck::lifecycle::Ending;
+use abduck::events::{ColumnMapping, Format, TimestampUnit};
+use abduck::model::cohort::{CreateCohort, UpdateCohort};
+use abduck::model::experiment::{CreateWebExperiment, UpdateExperiment};
+use abduck::model::flag::{CreateFlag, UpdateFlag};
+use abduck::model::holdout::{CreateHoldout, UpdateHoldout};
+use abduck::model::saved_metric::{CreateSavedMetric, UpdateSavedMetric};
 use abduck::model::settings::LabSettings;
 use abduck::report;
-use abduck::{
-    CreateExperiment, Engine, Error, Experiment, IngestOptions, Interrupt, Progress, ResultsRequest, Source,
-    TableOptions,
-};
+use abduck::{CreateExperiment, Engine, Error, Experiment, IngestOptions, ResultsRequest, Source, TableOptions};
 use jiff::Timestamp;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json as value};
 
 use crate::arrow;
+use crate::audit::AuditLog;
+use crate::definitions::{all_shown, copy, ending, evaluator_for_rows, shown, shown_state};
 use crate::errors::exception;
 use crate::exposures::{self, Exposures};
+use crate::flag::{Evaluations, Known, evaluate_rows};
 use crate::moment::{moment, now};
 use crate::result::{ExperimentResult, SecondaryResult};
-use crate::wait::wait;
-
-/// How long to pause between two looks at whether another thread is done with the lab.
-const PAUSE: Duration = Duration::from_millis(5);
+use crate::session::Session;
 
 /// An open lab, which one thread at a time may use.
 #[pyclass(frozen, module = "abduck._engine")]
 pub(crate) struct Lab {
-    engine: Mutex<Option<Engine>>,
-    interrupt: Interrupt,
+    session: Session,
+    /// Who makes the changes.
     #[pyo3(get)]
-    directory: PathBuf,
-    /// The thread that uses the engine.
-    user: Mutex<Option<ThreadId>>,
-    process: u32,
+    by: Option<String>,
 }
 
 /// How an ingest is asked for.
@@ -91,23 +84,27 @@ impl TableRequest {
 #[pymethods]
 impl Lab {
     #[staticmethod]
-    fn init(py: Python<'_>, directory: PathBuf, wait: f64) -> PyResult<Self> {
-        Self::begin(py, wait, || Engine::init(directory))
+    fn init(py: Python<'_>, directory: PathBuf, wait: f64, by: Option<String>) -> PyResult<Self> {
+        Session::begin(py, wait, || Engine::init(directory)).map(|session| Self { session, by })
     }
 
     #[staticmethod]
-    fn open(py: Python<'_>, directory: PathBuf, wait: f64) -> PyResult<Self> {
-        Self::begin(py, wait, || Engine::open(directory))
+    fn open(py: Python<'_>, directory: PathBuf, wait: f64, by: Option<String>) -> PyResult<Self> {
+        Session::begin(py, wait, || Engine::open(directory)).map(|session| Self { session, by })
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.hold(py).map(|mut engine| drop(engine.take()))
+        self.session.close(py)
     }
 
     #[getter]
     fn is_closed(&self) -> bool {
-        // A lab in use is open; asking must not wait.
-        self.engine.try_lock().is_ok_and(|engine| engine.is_none())
+        self.session.is_closed()
+    }
+
+    #[getter]
+    fn directory(&self) -> PathBuf {
+        self.session.directory.clone()
     }
 
     fn ingest_files(
@@ -144,74 +141,133 @@ impl Lab {
     }
 
     fn person(&self, py: Python<'_>, distinct_id: &str) -> PyResult<String> {
-        self.run(py, |engine| engine.person(distinct_id)).and_then(|person| json(&person))
+        self.session.run(py, |engine| engine.person(distinct_id)).and_then(|person| json(&person))
     }
 
     fn group(&self, py: Python<'_>, group_type: &str, group_key: &str) -> PyResult<String> {
-        self.run(py, |engine| engine.group(group_type, group_key)).and_then(|group| json(&group))
+        self.session.run(py, |engine| engine.group(group_type, group_key)).and_then(|group| json(&group))
     }
 
     fn attach(&self, py: Python<'_>, pattern: &str, mapping: &str) -> PyResult<String> {
         let mapping: ColumnMapping = read(py, "mapping", mapping)?;
-        self.run(py, |engine| engine.attach(pattern, &mapping)).and_then(|report| json(&report))
+        self.tell(py, |engine| engine.attach(pattern, &mapping))
     }
 
     fn detach(&self, py: Python<'_>, pattern: &str) -> PyResult<u64> {
-        self.run(py, |engine| engine.detach(pattern))
+        self.session.run(py, |engine| engine.detach(pattern))
     }
 
     fn state(&self, py: Python<'_>) -> PyResult<String> {
-        self.run(py, |engine| engine.data_state()).and_then(|state| json(&shown_state(&state)))
+        self.tell(py, |engine| engine.data_state().map(|state| shown_state(&state)))
     }
 
     fn event_names(&self, py: Python<'_>, limit: u32) -> PyResult<Vec<(String, u64)>> {
-        self.run(py, |engine| engine.event_names(limit))
+        self.session.run(py, |engine| engine.event_names(limit))
     }
 
     fn settings(&self, py: Python<'_>) -> PyResult<String> {
-        self.run(py, Engine::settings).and_then(|settings| json(&settings))
+        self.tell(py, Engine::settings)
     }
 
     fn set_settings(&self, py: Python<'_>, settings: &str) -> PyResult<()> {
         let settings: LabSettings = read(py, "settings", settings)?;
-        self.run(py, |engine| engine.set_settings(&settings, now(), None))
+        self.session.run(py, |engine| engine.set_settings(&settings, now(), self.by()))
     }
 
     fn create_experiment(&self, py: Python<'_>, definition: &str) -> PyResult<String> {
         let definition = read(py, "definition", definition)?;
-        self.change(py, |engine| engine.create_experiment(CreateExperiment::from_json(definition)?, now(), None))
+        self.tell_experiment(py, |engine| {
+            engine.create_experiment(CreateExperiment::from_json(definition)?, now(), self.by())
+        })
     }
 
     fn create_experiment_from_yaml(&self, py: Python<'_>, definition: &str) -> PyResult<String> {
-        self.change(py, |engine| engine.create_experiment(CreateExperiment::from_yaml(definition)?, now(), None))
+        self.tell_experiment(py, |engine| {
+            engine.create_experiment(CreateExperiment::from_yaml(definition)?, now(), self.by())
+        })
     }
 
-    fn experiments(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let shown = |engine: &mut Engine| {
-            let experiments = engine.experiments()?;
-            experiments.iter().map(|experiment| shown(engine, experiment)).collect::<abduck::Result<Vec<_>>>()
-        };
-        self.run(py, shown)?.iter().map(json).collect()
+    fn create_web_experiment(&self, py: Python<'_>, definition: &str) -> PyResult<String> {
+        let definition = read(py, "definition", definition)?;
+        self.tell_experiment(py, |engine| {
+            engine.create_web_experiment(CreateWebExperiment::from_json(definition)?, now(), self.by())
+        })
+    }
+
+    fn update_experiment(&self, py: Python<'_>, key: &str, fields: &str) -> PyResult<String> {
+        let fields = read(py, "fields", fields)?;
+        self.tell_experiment(py, |engine| {
+            engine.update_experiment(key, UpdateExperiment::from_json(fields)?, now(), self.by())
+        })
+    }
+
+    fn experiments(&self, py: Python<'_>) -> PyResult<String> {
+        self.tell_experiments(py, Engine::experiments)
+    }
+
+    fn web_experiments(&self, py: Python<'_>) -> PyResult<String> {
+        self.tell_experiments(py, Engine::web_experiments)
     }
 
     fn experiment(&self, py: Python<'_>, key: &str) -> PyResult<String> {
-        self.change(py, |engine| engine.experiment(key))
+        self.tell_experiment(py, |engine| engine.experiment(key))
     }
 
     fn launch(&self, py: Python<'_>, key: &str, at: Option<&str>) -> PyResult<String> {
-        self.change(py, |engine| engine.launch(key, moment(at)?, now(), None))
+        self.tell_experiment(py, |engine| engine.launch(key, moment(at)?, now(), self.by()))
     }
 
-    fn end(&self, py: Python<'_>, key: &str, at: Option<&str>) -> PyResult<String> {
-        self.change(py, |engine| {
-            let ending = Ending { at: moment(at)?, conclusion: None, comment: None };
-            engine.end(key, ending, now(), None)
-        })
+    fn end(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        at: Option<&str>,
+        conclusion: Option<&str>,
+        comment: Option<&str>,
+    ) -> PyResult<String> {
+        self.tell_experiment(py, |engine| engine.end(key, ending(at, conclusion, comment)?, now(), self.by()))
+    }
+
+    fn ship(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        variant: &str,
+        at: Option<&str>,
+        conclusion: Option<&str>,
+        comment: Option<&str>,
+    ) -> PyResult<String> {
+        self.tell_experiment(py, |engine| engine.ship(key, variant, ending(at, conclusion, comment)?, now(), self.by()))
+    }
+
+    fn pause(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.tell_experiment(py, |engine| engine.pause(key, now(), self.by()))
+    }
+
+    fn resume(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.tell_experiment(py, |engine| engine.resume(key, now(), self.by()))
+    }
+
+    fn reset(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.tell_experiment(py, |engine| engine.reset(key, now(), self.by()))
+    }
+
+    fn archive(&self, py: Python<'_>, key: &str, archived: bool) -> PyResult<String> {
+        self.tell_experiment(py, |engine| engine.archive(key, archived, now(), self.by()))
+    }
+
+    fn duplicate(&self, py: Python<'_>, key: &str, feature_flag_key: &str, name: Option<&str>) -> PyResult<String> {
+        self.tell_experiment(py, |engine| engine.duplicate(key, copy(feature_flag_key, name)?, now(), self.by()))
+    }
+
+    fn delete_experiment(&self, py: Python<'_>, key: &str) -> PyResult<()> {
+        self.session.run(py, |engine| engine.delete_experiment(key, now(), self.by()))
     }
 
     fn results(&self, py: Python<'_>, key: &str, refresh: bool, as_of: Option<&str>) -> PyResult<ExperimentResult> {
         let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh };
-        self.run(py, |engine| engine.results(key, &request(moment(as_of)?))).map(|result| ExperimentResult { result })
+        let result = self.session.run(py, |engine| engine.results(key, &request(moment(as_of)?)));
+        result.map(|result| ExperimentResult { result })
     }
 
     fn secondary_results(
@@ -223,13 +279,14 @@ impl Lab {
         as_of: Option<&str>,
     ) -> PyResult<SecondaryResult> {
         let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh };
-        let index = Value::from(index);
-        self.run(py, |engine| engine.secondary_results(key, Some(&index), &request(moment(as_of)?)))
+        let index = serde_json::Value::from(index);
+        self.session
+            .run(py, |engine| engine.secondary_results(key, Some(&index), &request(moment(as_of)?)))
             .map(|result| SecondaryResult { result })
     }
 
     fn exposures(&self, py: Python<'_>, key: &str, as_of: Option<&str>) -> PyResult<Exposures> {
-        let batches = self.run(py, |engine| {
+        let batches = self.session.run(py, |engine| {
             let mut batches = Vec::new();
             engine.exposures(key, moment(as_of)?, &mut |persons| {
                 let batch = exposures::batch(persons).map_err(|error| Error::bug(error.to_string()))?;
@@ -248,7 +305,7 @@ impl Lab {
         any_flag: bool,
         as_of: Option<&str>,
     ) -> PyResult<bool> {
-        self.run(py, |engine| {
+        self.session.run(py, |engine| {
             let experiment = engine.experiment(key)?;
             let flag_key = (!any_flag).then_some(experiment.feature_flag_key.as_str());
             engine.requires_flag_implementation(&experiment.filters, flag_key, moment(as_of)?)
@@ -256,51 +313,194 @@ impl Lab {
     }
 
     fn explain(&self, py: Python<'_>, key: &str, as_of: Option<&str>, run: bool) -> PyResult<(String, String)> {
-        let explanation = self.run(py, |engine| engine.explain(key, moment(as_of)?, run))?;
+        let explanation = self.session.run(py, |engine| engine.explain(key, moment(as_of)?, run))?;
         Ok((json(&explanation)?, report::explanation(&explanation, None)))
+    }
+
+    fn flags(&self, py: Python<'_>) -> PyResult<String> {
+        self.tell(py, Engine::flags)
+    }
+
+    fn flag(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.tell(py, |engine| engine.flag(key))
+    }
+
+    fn create_flag(&self, py: Python<'_>, definition: &str) -> PyResult<String> {
+        let definition = read(py, "definition", definition)?;
+        self.tell(py, |engine| engine.create_flag(CreateFlag::from_json(definition)?, now(), self.by()))
+    }
+
+    fn update_flag(&self, py: Python<'_>, key: &str, fields: &str) -> PyResult<String> {
+        let fields = read(py, "fields", fields)?;
+        self.tell(py, |engine| engine.update_flag(key, UpdateFlag::from_json(fields)?, now(), self.by()))
+    }
+
+    fn delete_flag(&self, py: Python<'_>, key: &str, deleted: bool) -> PyResult<String> {
+        self.tell(py, |engine| engine.delete_flag(key, deleted, now(), self.by()))
+    }
+
+    fn evaluate_flag(&self, py: Python<'_>, key: &str, person: &str, as_of: Option<&str>) -> PyResult<String> {
+        let person: Known = read(py, "person", person)?;
+        let (evaluator, known) = self.session.run(py, |engine| {
+            let evaluator = engine.flag_evaluator(key, moment(as_of)?)?;
+            Ok((evaluator, engine.known_subject(key, &person.distinct_id, person.groups.clone())?))
+        })?;
+        person.evaluate_on(&evaluator, known)
+    }
+
+    fn evaluate_flag_frame(
+        &self,
+        key: &str,
+        frame: &Bound<'_, PyAny>,
+        id_column: String,
+        as_of: Option<&str>,
+    ) -> PyResult<Evaluations> {
+        let evaluator = self.session.run(frame.py(), |engine| evaluator_for_rows(engine, key, moment(as_of)?))?;
+        evaluate_rows(&evaluator, frame, id_column)
+    }
+
+    fn holdouts(&self, py: Python<'_>) -> PyResult<String> {
+        self.tell(py, Engine::holdouts)
+    }
+
+    fn holdout(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.tell(py, |engine| engine.holdout(key))
+    }
+
+    fn experiments_of_holdout(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.tell_experiments(py, |engine| {
+            let holdout = engine.holdout(key)?;
+            engine.experiments_of_holdout(&holdout)
+        })
+    }
+
+    fn create_holdout(&self, py: Python<'_>, definition: &str) -> PyResult<String> {
+        let definition = read(py, "definition", definition)?;
+        self.tell(py, |engine| engine.create_holdout(CreateHoldout::from_json(definition)?, now(), self.by()))
+    }
+
+    fn update_holdout(&self, py: Python<'_>, key: &str, fields: &str) -> PyResult<String> {
+        let fields = read(py, "fields", fields)?;
+        self.tell(py, |engine| engine.update_holdout(key, UpdateHoldout::from_json(fields)?, now(), self.by()))
+    }
+
+    fn delete_holdout(&self, py: Python<'_>, key: &str) -> PyResult<()> {
+        self.session.run(py, |engine| engine.delete_holdout(key, now(), self.by()))
+    }
+
+    fn saved_metrics(&self, py: Python<'_>) -> PyResult<String> {
+        self.tell(py, Engine::saved_metrics)
+    }
+
+    fn saved_metric(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.tell(py, |engine| engine.saved_metric(key))
+    }
+
+    fn create_saved_metric(&self, py: Python<'_>, definition: &str) -> PyResult<String> {
+        let definition = read(py, "definition", definition)?;
+        self.tell(py, |engine| engine.create_saved_metric(CreateSavedMetric::from_json(definition)?, now(), self.by()))
+    }
+
+    fn update_saved_metric(&self, py: Python<'_>, key: &str, fields: &str) -> PyResult<String> {
+        let fields = read(py, "fields", fields)?;
+        self.tell(py, |engine| engine.update_saved_metric(key, UpdateSavedMetric::from_json(fields)?, now(), self.by()))
+    }
+
+    fn delete_saved_metric(&self, py: Python<'_>, key: &str) -> PyResult<()> {
+        self.session.run(py, |engine| engine.delete_saved_metric(key, now(), self.by()))
+    }
+
+    fn cohorts(&self, py: Python<'_>) -> PyResult<String> {
+        self.tell(py, Engine::cohorts)
+    }
+
+    fn cohort(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.tell(py, |engine| engine.cohort(key))
+    }
+
+    fn cohort_members(&self, py: Python<'_>, key: &str) -> PyResult<Vec<String>> {
+        self.session.run(py, |engine| engine.listed_members(key))
+    }
+
+    fn create_cohort(&self, py: Python<'_>, definition: &str, members: Vec<String>) -> PyResult<String> {
+        let definition = read(py, "definition", definition)?;
+        self.tell(py, |engine| engine.create_cohort(CreateCohort::from_json(definition)?, &members, now(), self.by()))
+    }
+
+    fn update_cohort(&self, py: Python<'_>, key: &str, fields: &str) -> PyResult<String> {
+        let fields = read(py, "fields", fields)?;
+        self.tell(py, |engine| engine.update_cohort(key, UpdateCohort::from_json(fields)?, now(), self.by()))
+    }
+
+    fn change_cohort_members(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        added: Vec<String>,
+        removed: Vec<String>,
+    ) -> PyResult<String> {
+        self.tell(py, move |engine| {
+            engine.change_cohort_members(key, &added, &removed, now(), self.by())?;
+            engine.cohort(key)
+        })
+    }
+
+    fn delete_cohort(&self, py: Python<'_>, key: &str) -> PyResult<()> {
+        self.session.run(py, |engine| engine.delete_cohort(key, now(), self.by()))
+    }
+
+    fn audit_log(&self, py: Python<'_>, limit: u32) -> PyResult<AuditLog> {
+        self.session.run(py, |engine| engine.audit_log(limit)).map(|entries| AuditLog { entries })
+    }
+
+    fn audit_log_of_experiment(&self, py: Python<'_>, key: &str) -> PyResult<AuditLog> {
+        self.session.run(py, |engine| engine.audit_log_of_experiment(key)).map(|entries| AuditLog { entries })
     }
 }
 
 impl Lab {
-    fn begin(py: Python<'_>, wait: f64, open: impl FnOnce() -> abduck::Result<Engine> + Send) -> PyResult<Self> {
-        let invalid = || Error::invalid_field("wait", "invalid", "wait must be a number of seconds, 0 or more");
-        let opened = py.detach(|| {
-            let patience = Duration::try_from_secs_f64(wait).map_err(|_| invalid())?;
-            open()?.waiting_at_most(patience)
-        });
-        let engine = opened.map_err(|error| exception(py, &error))?;
-        Ok(Self {
-            interrupt: engine.interrupt(),
-            directory: engine.directory().to_owned(),
-            engine: Mutex::new(Some(engine)),
-            user: Mutex::new(None),
-            process: process::id(),
-        })
+    fn by(&self) -> Option<&str> {
+        self.by.as_deref()
     }
 
-    /// Does something with the engine.
-    fn run<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Engine) -> abduck::Result<T> + Send) -> PyResult<T> {
-        self.run_with_progress(py, |engine, _| work(engine), None)
+    /// Does something, and returns what came out as JSON.
+    fn tell<T: Serialize + Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Engine) -> abduck::Result<T> + Send,
+    ) -> PyResult<String> {
+        self.session.run(py, work).and_then(|told| json(&told))
     }
 
     /// Does something that returns an experiment.
-    fn change(
+    fn tell_experiment(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&mut Engine) -> abduck::Result<Experiment> + Send,
     ) -> PyResult<String> {
-        let changed = self.run(py, |engine| {
+        self.tell(py, |engine| {
             let experiment = work(engine)?;
             shown(engine, &experiment)
-        });
-        changed.and_then(|experiment| json(&experiment))
+        })
+    }
+
+    /// Does something that returns experiments.
+    fn tell_experiments(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Engine) -> abduck::Result<Vec<Experiment>> + Send,
+    ) -> PyResult<String> {
+        self.tell(py, |engine| {
+            let experiments = work(engine)?;
+            all_shown(engine, &experiments)
+        })
     }
 
     fn ingest(&self, py: Python<'_>, source: Source, options: &str, progress: Option<Py<PyAny>>) -> PyResult<String> {
         let Options { mapping, format, strict } = read(py, "options", options)?;
         let options = IngestOptions { mapping, format, strict };
-        let report = self.run_with_progress(py, |engine, tell| engine.ingest(source, &options, tell), progress);
-        report.and_then(|report| json(&report))
+        let ingest = |engine: &mut Engine, tell: &mut dyn FnMut(_)| engine.ingest(source, &options, tell);
+        self.session.run_with_progress(py, ingest, progress).and_then(|report| json(&report))
     }
 
     fn ingest_table(
@@ -311,7 +511,7 @@ impl Lab {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<String> {
         let (group_type, options) = read::<TableRequest>(py, "options", options)?.understood(py)?;
-        let report = self.run_with_progress(
+        let report = self.session.run_with_progress(
             py,
             |engine, tell| match &group_type {
                 Some(group_type) => engine.ingest_groups(source, group_type, &options, tell),
@@ -320,49 +520,6 @@ impl Lab {
             progress,
         );
         report.and_then(|report| json(&report))
-    }
-
-    fn run_with_progress<T: Send>(
-        &self,
-        py: Python<'_>,
-        work: impl FnOnce(&mut Engine, &mut dyn FnMut(Progress)) -> abduck::Result<T> + Send,
-        progress: Option<Py<PyAny>>,
-    ) -> PyResult<T> {
-        let mut held = self.hold(py)?;
-        let engine = held.as_mut().ok_or_else(|| exception(py, &closed()))?;
-        self.interrupt.clear();
-        self.set_user(Some(thread::current().id()));
-        let on_news = move |py: Python<'_>, news| progress.as_ref().map_or(Ok(()), |progress| tell(py, progress, news));
-        let done = wait(py, &self.interrupt, |tell| work(engine, tell), on_news);
-        self.set_user(None);
-        done
-    }
-
-    fn user(&self) -> Option<ThreadId> {
-        *self.user.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_user(&self, user: Option<ThreadId>) {
-        *self.user.lock().unwrap_or_else(PoisonError::into_inner) = user;
-    }
-
-    /// The engine, once other threads are done with it.
-    fn hold(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Option<Engine>>> {
-        if self.process != process::id() {
-            return Err(exception(py, &forked()));
-        }
-        loop {
-            match self.engine.try_lock() {
-                Ok(engine) => return Ok(engine),
-                Err(TryLockError::Poisoned(engine)) => return Ok(PoisonError::into_inner(engine)),
-                Err(TryLockError::WouldBlock) if self.user() == Some(thread::current().id()) => {
-                    return Err(exception(py, &occupied()));
-                }
-                Err(TryLockError::WouldBlock) => {}
-            }
-            py.check_signals()?;
-            py.detach(|| thread::sleep(PAUSE));
-        }
     }
 }
 
@@ -381,50 +538,4 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(py: Python<'_>, field: &str, te
 /// JSON text.
 pub(crate) fn json(value: &impl Serialize) -> PyResult<String> {
     serde_json::to_string(value).map_err(|error| PyRuntimeError::new_err(error.to_string()))
-}
-
-fn tell(py: Python<'_>, progress: &Py<PyAny>, news: Progress) -> PyResult<()> {
-    let stage = format!("{:?}", news.stage).to_lowercase();
-    progress.call1(py, (stage, news.file, news.bytes_read, news.bytes_total)).map(drop)
-}
-
-/// An experiment with its status and its flag.
-fn shown(engine: &mut Engine, experiment: &Experiment) -> abduck::Result<Value> {
-    let flag = engine.flag_of(experiment)?;
-    let mut shown = value!(experiment);
-    shown["status"] = value!(experiment.status(now()));
-    shown["feature_flag"] = value!(flag);
-    Ok(shown)
-}
-
-fn shown_state(state: &DataState) -> Value {
-    let change = |change: Change| match change {
-        Change::Altered => "altered",
-        Change::Vanished => "vanished",
-        Change::Appeared => "appeared",
-    };
-    value!({
-        "data_version": state.data_version,
-        "event_count": state.event_count,
-        "person_count": state.person_count,
-        "group_types": state.group_types,
-        "first_event": state.first_event,
-        "last_event": state.last_event,
-        "attached": state.attached,
-        "attached_changes": state.attached_changes.iter().map(|file| (&file.path, change(file.change))).collect::<Vec<_>>(),
-    })
-}
-
-fn closed() -> Error {
-    Error::not_allowed("the lab is closed").hint("open it again with abduck.open")
-}
-
-fn forked() -> Error {
-    Error::not_allowed("the lab was opened by the process that this one was forked from")
-        .hint("open it again with abduck.open in each process")
-}
-
-fn occupied() -> Error {
-    Error::not_allowed("a progress function cannot use the lab whose progress it is told")
-        .hint("use the lab when the ingest has ended")
 }

@@ -4,12 +4,15 @@
 //! are in the Python files of the package.
 
 mod arrow;
+mod audit;
+mod definitions;
 mod errors;
 mod exposures;
 mod flag;
 mod lab;
 mod moment;
 mod result;
+mod session;
 mod wait;
 
 use pyo3::prelude::*;
@@ -17,6 +20,8 @@ use pyo3::prelude::*;
 /// The private native module of `abduck`.
 #[pymodule(gil_used = false)]
 mod _engine {
+    #[pymodule_export]
+    use crate::audit::AuditLog;
     #[pymodule_export]
     use crate::exposures::Exposures;
     #[pymodule_export]

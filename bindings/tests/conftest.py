@@ -67,3 +67,11 @@ EXPERIMENT = {
     "end_date": "2025-03-01",
     "filters": FUNNEL,
 }
+
+
+def everything(lab: abduck.Lab) -> list[object]:
+    """All definitions of a lab, and how often they were changed: what a refusal must leave as it was."""
+    kinds = (lab.experiments, lab.flags, lab.holdouts, lab.saved_metrics, lab.cohorts)
+    definitions = [[each.to_dict() for each in kind] for kind in kinds]
+    members = [cohort.members() for cohort in lab.cohorts]
+    return [*definitions, members, len(lab.log(1_000_000))]

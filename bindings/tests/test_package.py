@@ -61,13 +61,13 @@ def test_native_classes_are_frozen() -> None:
     declared = re.findall(
         r"#\[pyclass\(([^)]*)\)\]", "".join(file.read_text() for file in (BINDINGS / "src").glob("*.rs"))
     )
-    assert len(declared) == len([each for each in vars(_engine).values() if inspect.isclass(each)]) == 5
+    assert len(declared) == len([each for each in vars(_engine).values() if inspect.isclass(each)]) == 6
     assert all("frozen" in options for options in declared)
 
 
 def test_python_values_are_frozen(demo: abduck.Lab) -> None:
     values = [getattr(abduck, name) for name in abduck.__all__ if dataclasses.is_dataclass(getattr(abduck, name))]
-    assert len(values) >= 14
+    assert len(values) >= 20
     assert all(value.__dataclass_params__.frozen for value in values)
     with pytest.raises(AttributeError):
         demo.other = 1

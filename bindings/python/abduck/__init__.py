@@ -14,6 +14,7 @@ are defined on them, and results come out with a verdict.
 
 from __future__ import annotations
 
+import getpass
 import json
 import tempfile
 from os import PathLike
@@ -21,6 +22,8 @@ from pathlib import Path
 
 from abduck import _engine
 from abduck._engine import __version__
+from abduck.audit import AuditEntry, AuditLog
+from abduck.cohorts import Cohort, Cohorts
 from abduck.errors import (
     AbduckError,
     BusyError,
@@ -34,10 +37,12 @@ from abduck.errors import (
     SchemaError,
     StorageError,
 )
+from abduck.evaluation import Evaluation, Evaluations, evaluate_flag, evaluate_flag_frame
 from abduck.experiments import Experiment, Experiments
 from abduck.explanation import Explanation, Query, Stage
 from abduck.exposures import Exposures
-from abduck.flag import Evaluation, Evaluations, evaluate_flag, evaluate_flag_frame
+from abduck.flags import Flag, Flags
+from abduck.holdouts import Holdout, Holdouts
 from abduck.lab import AttachReport, FileReport, IngestReport, Lab, Progress, Settings, Status
 from abduck.profiles import Group, GroupType, Person, TableFileReport, TableReport
 from abduck.result import (
@@ -49,22 +54,32 @@ from abduck.result import (
     SecondaryResult,
     VariantRow,
 )
+from abduck.saved_metrics import ExperimentSavedMetric, SavedMetric, SavedMetrics
 
 __all__ = [
     "AbduckError",
     "AttachReport",
+    "AuditEntry",
+    "AuditLog",
     "BusyError",
+    "Cohort",
+    "Cohorts",
     "Evaluation",
     "Evaluations",
     "Experiment",
     "ExperimentResult",
+    "ExperimentSavedMetric",
     "ExperimentSummary",
     "Experiments",
     "Explanation",
     "Exposures",
     "FileReport",
+    "Flag",
+    "Flags",
     "Group",
     "GroupType",
+    "Holdout",
+    "Holdouts",
     "IngestReport",
     "InternalError",
     "InvalidError",
@@ -80,6 +95,8 @@ __all__ = [
     "Query",
     "QueryError",
     "ResultWarning",
+    "SavedMetric",
+    "SavedMetrics",
     "SchemaError",
     "SecondaryResult",
     "Settings",
@@ -99,12 +116,13 @@ __all__ = [
 ]
 
 
-def init(path: str | PathLike[str], *, wait: float = 10.0) -> Lab:
+def init(path: str | PathLike[str], *, wait: float = 10.0, by: str | None = None) -> Lab:
     """Makes a directory a lab, creating it if need be, and opens it.
 
     Args:
         path: The directory.
         wait: For how many seconds to wait whenever somebody else holds the lab.
+        by: Who makes the changes, for the log; the user's name if it is left out.
 
     Raises:
         NotAllowedError: It is a lab already.
@@ -114,16 +132,17 @@ def init(path: str | PathLike[str], *, wait: float = 10.0) -> Lab:
     ...     lab.status().events
     0
     """
-    return Lab(_engine.Lab.init(Path(path), wait))
+    return Lab(_engine.Lab.init(Path(path), wait, _who(by)))
 
 
-def open(path: str | PathLike[str], *, create: bool = False, wait: float = 10.0) -> Lab:
+def open(path: str | PathLike[str], *, create: bool = False, wait: float = 10.0, by: str | None = None) -> Lab:
     """Opens a lab.
 
     Args:
         path: The directory of the lab.
         create: Whether to make the directory a lab if it is none.
         wait: For how many seconds to wait whenever somebody else holds the lab.
+        by: Who makes the changes, for the log; the user's name if it is left out.
 
     Raises:
         NotFoundError: The directory is no lab.
@@ -134,11 +153,11 @@ def open(path: str | PathLike[str], *, create: bool = False, wait: float = 10.0)
     >>> lab.close()
     """
     try:
-        return Lab(_engine.Lab.open(Path(path), wait))
+        return Lab(_engine.Lab.open(Path(path), wait, _who(by)))
     except NotFoundError:
         if not create:
             raise
-        return init(path, wait=wait)
+        return init(path, wait=wait, by=by)
 
 
 def sample(directory: str | PathLike[str]) -> Path:
@@ -174,3 +193,13 @@ def demo(directory: str | PathLike[str] | None = None) -> Lab:
     for definition in json.loads(_engine.sample_truth())["experiments"]:
         lab.experiments.create(definition)
     return lab
+
+
+def _who(by: str | None) -> str | None:
+    """Who makes the changes: who is said to, else the user."""
+    if by is not None:
+        return by
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return None

@@ -1,25 +1,34 @@
-"""Experiments: defining, launching, ending them, and asking for their results."""
+"""Experiments: defining, launching, changing and ending them, and asking for their results."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from abduck import _engine, _moment
+from abduck._entities import Entities, Entity, to_json
+from abduck.audit import AuditLog
 from abduck.explanation import Explanation
 from abduck.exposures import Exposures
+from abduck.flags import Flag, flag_of
+from abduck.holdouts import Holdout, holdout_of
 from abduck.result import ExperimentResult, SecondaryResult
+from abduck.saved_metrics import ExperimentSavedMetric
+
+if TYPE_CHECKING:
+    # A private name, as the module does not have it when it runs.
+    _Conclusion: TypeAlias = Literal["won", "lost", "inconclusive", "stopped_early", "invalid"]
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """An experiment as it was when it was read from the lab; `launch` and `end` return it as it is afterwards.
+class Experiment(Entity):
+    """An experiment as it was when it was read from the lab; methods that change it return it as it is afterwards.
 
     >>> import abduck
     >>> experiment = abduck.demo().experiments.get("quick-checkout")
@@ -41,6 +50,14 @@ class Experiment:
     """When it began, or will begin."""
     end_date: datetime | None
     """When it ended, or will end."""
+    is_paused: bool
+    """Whether it was running with its flag switched off."""
+    conclusion: str | None
+    """What was concluded: `won`, `lost`, `inconclusive`, `stopped_early` or `invalid`."""
+    conclusion_comment: str | None
+    """Why."""
+    created_by: str | None
+    """Who made it, if known."""
     created_at: datetime
     """When it was made."""
     updated_at: datetime
@@ -59,9 +76,41 @@ class Experiment:
         """The definition of the primary metric."""
         return deepcopy(self._fields["filters"])
 
-    def to_dict(self) -> dict[str, Any]:
-        """All fields in their outward form."""
-        return deepcopy(self._fields)
+    @property
+    def flag(self) -> Flag:
+        """Its flag, as it was when the experiment was read."""
+        return flag_of(self._fields["feature_flag"], self._lab)
+
+    @property
+    def holdout(self) -> Holdout | None:
+        """Its holdout, as it was when the experiment was read."""
+        holdout = self._fields["holdout"]
+        return None if holdout is None else holdout_of(holdout, self._lab)
+
+    @property
+    def saved_metrics(self) -> tuple[ExperimentSavedMetric, ...]:
+        """The saved metrics in use, in the order they were linked."""
+        return tuple(ExperimentSavedMetric._of(link) for link in self._fields["saved_metrics"])
+
+    def update(self, **fields: Any) -> Experiment:
+        """Changes the experiment. None clears a field that may be empty.
+
+        Args:
+            fields: What changes: `name`, `description`, `start_date` (giving one to a draft launches it), `end_date`,
+                `holdout_id` and `parameters` (which go on to the flag of a draft), `filters`, `secondary_metrics`,
+                `saved_metrics_ids`, `metrics`, `metrics_secondary`, `stats_config`, `archived`, `conclusion` and
+                `conclusion_comment`. Mappings and lists are replaced as a whole.
+
+        Raises:
+            NotFoundError: It was deleted.
+            InvalidError: The change breaks a rule; `field` says where. Nothing has changed then.
+
+        >>> import abduck
+        >>> experiment = abduck.demo().experiments["quick-checkout"]
+        >>> experiment.update(name="Quicker checkout", description=None).name
+        'Quicker checkout'
+        """
+        return self._after(self._lab.update_experiment(self._key, to_json(None, fields)))
 
     def launch(self, at: datetime | date | str | None = None) -> Experiment:
         """Launches a draft: it starts, and its flag is switched on.
@@ -77,19 +126,129 @@ class Experiment:
         >>> draft.launch("2025-01-31").start_date.isoformat()
         '2025-01-31T00:00:00+00:00'
         """
-        return _experiment(self._lab.launch(str(self.id), _moment.to_text(at)), self._lab)
+        return self._after(self._lab.launch(self._key, _moment.to_text(at)))
 
-    def end(self, at: datetime | date | str | None = None) -> Experiment:
+    def end(
+        self,
+        at: datetime | date | str | None = None,
+        *,
+        conclusion: _Conclusion | None = None,
+        comment: str | None = None,
+    ) -> Experiment:
         """Ends a running experiment; its flag stays as it is.
 
         Args:
             at: When it ends; now if it is left out. Without an offset it is UTC.
+            conclusion: What is concluded: `won`, `lost`, `inconclusive`, `stopped_early` or `invalid`.
+            comment: Why.
 
         Raises:
             NotReadyError: It is a draft.
             NotAllowedError: It has ended.
+            InvalidError: The end is before the start, or there is no such conclusion.
         """
-        return _experiment(self._lab.end(str(self.id), _moment.to_text(at)), self._lab)
+        return self._after(self._lab.end(self._key, _moment.to_text(at), conclusion, comment))
+
+    def ship(
+        self,
+        variant: str,
+        *,
+        at: datetime | date | str | None = None,
+        conclusion: _Conclusion | None = None,
+        comment: str | None = None,
+    ) -> Experiment:
+        """Ships a variant: its flag gives it to everyone, and an experiment that still runs ends.
+
+        Args:
+            variant: The variant's key.
+            at: When the experiment ends; now if it is left out. Without an offset it is UTC.
+            conclusion: What is concluded, as in `end`.
+            comment: Why.
+
+        Raises:
+            NotReadyError: It is a draft.
+            NotAllowedError: Its flag was deleted.
+            InvalidError: The flag has no such variant, the end is before the start, or there is no such conclusion.
+
+        >>> import abduck
+        >>> shipped = abduck.demo().experiments["quick-checkout"].ship("test", conclusion="won")
+        >>> shipped.status, shipped.conclusion, shipped.variants
+        ('complete', 'won', {'control': 0, 'test': 100})
+        """
+        return self._after(self._lab.ship(self._key, variant, _moment.to_text(at), conclusion, comment))
+
+    def pause(self) -> Experiment:
+        """Switches the flag of a running experiment off for a while.
+
+        Raises:
+            NotReadyError: It is a draft.
+            NotAllowedError: It has ended or is paused, or its flag was deleted.
+
+        >>> import abduck
+        >>> draft = abduck.demo().experiments.create(name="Bigger buttons", feature_flag_key="bigger-buttons")
+        >>> paused = draft.launch().pause()
+        >>> paused.status, paused.is_paused, paused.resume().is_paused
+        ('running', True, False)
+        """
+        return self._after(self._lab.pause(self._key))
+
+    def resume(self) -> Experiment:
+        """Switches the flag of a paused experiment on again.
+
+        Raises:
+            NotReadyError: It is a draft.
+            NotAllowedError: It has ended or is not paused, or its flag was deleted.
+        """
+        return self._after(self._lab.resume(self._key))
+
+    def reset(self) -> Experiment:
+        """Makes a launched experiment a draft again: dates and conclusion are cleared, and its flag is switched off.
+
+        Raises:
+            NotAllowedError: It is a draft.
+        """
+        return self._after(self._lab.reset(self._key))
+
+    def archive(self) -> Experiment:
+        """Puts the experiment away; nothing else changes."""
+        return self._after(self._lab.archive(self._key, True))
+
+    def unarchive(self) -> Experiment:
+        """Takes the experiment out again."""
+        return self._after(self._lab.archive(self._key, False))
+
+    def duplicate(self, feature_flag_key: str, *, name: str | None = None) -> Experiment:
+        """Copies the experiment as a draft with a flag of its own; returns the copy.
+
+        Args:
+            feature_flag_key: The key of the copy's flag.
+            name: The name of the copy; the present one with `(copy)` behind it if it is left out.
+
+        Raises:
+            InvalidError: The key is taken or malformed, or the definition breaks a rule. Nothing has changed then.
+
+        >>> import abduck
+        >>> copy = abduck.demo().experiments["quick-checkout"].duplicate("quick-checkout-2")
+        >>> copy.name, copy.status
+        ('Quick checkout (copy)', 'draft')
+        """
+        return self._after(self._lab.duplicate(self._key, feature_flag_key, name))
+
+    def delete(self) -> None:
+        """Deletes the experiment and its past results for good; its flag is deleted too, so that the key is free.
+
+        Raises:
+            NotFoundError: It was deleted already.
+        """
+        self._lab.delete_experiment(self._key)
+
+    def log(self) -> AuditLog:
+        """The changes of the experiment and of its flag, oldest first.
+
+        Raises:
+            NotFoundError: It was deleted.
+        """
+        return AuditLog(self._lab.audit_log_of_experiment(self._key))
 
     def results(self, *, refresh: bool = False, as_of: datetime | date | str | None = None) -> ExperimentResult:
         """The result of the primary metric, kept or computed.
@@ -107,7 +266,7 @@ class Experiment:
         >>> experiment.results(refresh=True).is_cached, experiment.results().is_cached
         (False, True)
         """
-        return ExperimentResult(self._lab.results(str(self.id), refresh, _moment.to_text(as_of)))
+        return ExperimentResult(self._lab.results(self._key, refresh, _moment.to_text(as_of)))
 
     def secondary_results(
         self, index: int, *, refresh: bool = False, as_of: datetime | date | str | None = None
@@ -166,11 +325,30 @@ class Experiment:
         >>> [query.purpose for query in explanation.queries]
         ['counts', 'exposures']
         """
-        return Explanation._from_json(*self._lab.explain(str(self.id), _moment.to_text(as_of), run))
+        return Explanation._from_json(*self._lab.explain(self._key, _moment.to_text(as_of), run))
+
+    @property
+    def _key(self) -> str:
+        return str(self.id)
+
+    def _after(self, text: str) -> Experiment:
+        return experiment_of(json.loads(text), self._lab)
+
+    def _row(self) -> dict[str, object]:
+        return {
+            "id": self.id,
+            "key": self.key,
+            "name": self.name,
+            "status": "paused" if self.is_paused and self.status == "running" else self.status,
+            "variants": ", ".join(f"{key} {share:g} %" for key, share in self.variants.items()),
+            "start": self.start_date,
+            "end": self.end_date,
+            "conclusion": self.conclusion,
+        }
 
 
-class Experiments:
-    """The experiments of a lab, newest first.
+class Experiments(Entities[Experiment]):
+    """The experiments of a lab, newest first. They are found by their numbers or the keys of their flags.
 
     >>> import abduck
     >>> lab = abduck.demo()
@@ -180,11 +358,7 @@ class Experiments:
     'smart-search'
     """
 
-    __slots__ = ("_lab",)
-    _lab: _engine.Lab
-
-    def __init__(self, lab: _engine.Lab) -> None:
-        self._lab = lab
+    __slots__ = ()
 
     def create(self, definition: Mapping[str, Any] | str | PathLike[str] | None = None, /, **fields: Any) -> Experiment:
         """Creates an experiment and its flag.
@@ -205,34 +379,50 @@ class Experiments:
             if fields:
                 raise TypeError("give a file or fields, not both")
             text = Path(definition).read_text(encoding="utf-8")
-            return _experiment(self._lab.create_experiment_from_yaml(text), self._lab)
-        text = json.dumps({**(definition or {}), **fields}, default=_moment.to_json)
-        return _experiment(self._lab.create_experiment(text), self._lab)
+            return self._entity(json.loads(self._lab.create_experiment_from_yaml(text)))
+        return self._entity(json.loads(self._lab.create_experiment(to_json(definition, fields))))
 
-    def list(self) -> list[Experiment]:
-        """All experiments, newest first."""
-        return [_experiment(text, self._lab) for text in self._lab.experiments()]
+    def create_web(self, definition: Mapping[str, Any] | None = None, /, **fields: Any) -> Experiment:
+        """Creates a web experiment: a draft whose variants come with the changes they make to a page.
 
-    def get(self, key: str | int) -> Experiment:
-        """The experiment with a number, else with a flag key.
+        The key of its flag is made from its name.
+
+        Args:
+            definition: The definition as a mapping.
+            fields: Fields of the definition; they go before those of the mapping: `name`, `variants` such as
+                `{"control": {"rollout_percentage": 50}, "test": {"rollout_percentage": 50, "transforms": [...]}}`, and
+                perhaps `description`.
 
         Raises:
-            NotFoundError: There is none.
+            InvalidError: The definition breaks a rule; `field` says where. Nothing has changed then.
+
+        >>> import abduck, tempfile
+        >>> lab = abduck.init(tempfile.mkdtemp())
+        >>> bigger = {"rollout_percentage": 50, "transforms": [{"selector": "#buy", "text": "Buy now"}]}
+        >>> variants = {"control": {"rollout_percentage": 50}, "bigger": bigger}
+        >>> lab.experiments.create_web(name="Buy button", variants=variants).key
+        'buy-button-web-experiment-feature'
         """
-        return _experiment(self._lab.experiment(str(key)), self._lab)
+        return self._entity(json.loads(self._lab.create_web_experiment(to_json(definition, fields))))
 
-    def __getitem__(self, key: str | int) -> Experiment:
-        return self.get(key)
+    def web(self) -> list[Experiment]:
+        """The web experiments that a page asks for: not archived, without an end date; newest first."""
+        return [self._entity(fields) for fields in json.loads(self._lab.web_experiments())]
 
-    def __iter__(self) -> Iterator[Experiment]:
-        return iter(self.list())
+    def _entity(self, fields: dict[str, Any]) -> Experiment:
+        return experiment_of(fields, self._lab)
 
-    def __repr__(self) -> str:
-        return f"<abduck.Experiments of {str(self._lab.directory)!r}>"
+    def _one(self, key: str) -> str:
+        return self._lab.experiment(key)
+
+    def _all(self) -> str:
+        return self._lab.experiments()
 
 
-def _experiment(text: str, lab: _engine.Lab) -> Experiment:
-    fields = json.loads(text)
+def experiment_of(fields: dict[str, Any], lab: _engine.Lab) -> Experiment:
+    """The experiment with these fields."""
+    # Not a field of the outward form, where the state of the flag says it.
+    is_paused = fields.pop("is_paused")
     return Experiment(
         id=fields["id"],
         key=fields["feature_flag_key"],
@@ -241,6 +431,10 @@ def _experiment(text: str, lab: _engine.Lab) -> Experiment:
         status=fields["status"],
         start_date=_moment.optional(fields["start_date"]),
         end_date=_moment.optional(fields["end_date"]),
+        is_paused=is_paused,
+        conclusion=fields["conclusion"],
+        conclusion_comment=fields["conclusion_comment"],
+        created_by=fields["created_by"],
         created_at=_moment.from_text(fields["created_at"]),
         updated_at=_moment.from_text(fields["updated_at"]),
         _fields=fields,

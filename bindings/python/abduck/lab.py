@@ -12,8 +12,13 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
 
 from abduck import _engine, _moment, profiles
+from abduck.audit import AuditLog
+from abduck.cohorts import Cohorts
 from abduck.experiments import Experiments
+from abduck.flags import Flags
+from abduck.holdouts import Holdouts
 from abduck.profiles import Group, GroupType, Person, TableReport
+from abduck.saved_metrics import SavedMetrics
 
 
 class ArrowStream(Protocol):
@@ -168,9 +173,48 @@ class Lab:
         return Path(self._inner.directory)
 
     @property
+    def by(self) -> str | None:
+        """Who makes the changes, as the log has it; none when the system does not know the user's name."""
+        return self._inner.by
+
+    @property
     def experiments(self) -> Experiments:
         """The experiments of the lab."""
         return Experiments(self._inner)
+
+    @property
+    def flags(self) -> Flags:
+        """The flags of the lab: those of experiments, and others."""
+        return Flags(self._inner)
+
+    @property
+    def holdouts(self) -> Holdouts:
+        """The holdouts of the lab."""
+        return Holdouts(self._inner)
+
+    @property
+    def saved_metrics(self) -> SavedMetrics:
+        """The saved metrics of the lab."""
+        return SavedMetrics(self._inner)
+
+    @property
+    def cohorts(self) -> Cohorts:
+        """The cohorts of the lab."""
+        return Cohorts(self._inner)
+
+    def log(self, limit: int = 100) -> AuditLog:
+        """The last changes of definitions, oldest first: who changed what, when, with before and after.
+
+        Args:
+            limit: How many at most.
+
+        >>> import abduck, tempfile
+        >>> lab = abduck.init(tempfile.mkdtemp(), by="ada")
+        >>> experiment = lab.experiments.create(name="Menu", feature_flag_key="menu")
+        >>> [(entry.who, entry.operation, entry.noun) for entry in lab.log()]
+        [('ada', 'create', 'feature_flag'), ('ada', 'create', 'experiment')]
+        """
+        return AuditLog(self._inner.audit_log(limit))
 
     @property
     def settings(self) -> Settings:

@@ -51,6 +51,8 @@ impl<'a> Subject<'a> {
 pub struct KnownSubject {
     /// The properties of the person.
     pub person_properties: Properties,
+    /// The groups that were named, from the group type's name to the group's key.
+    pub groups: BTreeMap<String, String>,
     /// The properties of the groups, by the group type's name.
     pub group_properties: BTreeMap<String, Properties>,
     /// The id that was kept for the person and the flag (F-15).
@@ -60,13 +62,13 @@ pub struct KnownSubject {
 }
 
 impl KnownSubject {
-    /// The subject with an id and groups.
+    /// The subject with an id.
     #[must_use]
-    pub fn subject<'a>(&'a self, distinct_id: &'a str, groups: &'a BTreeMap<String, String>) -> Subject<'a> {
+    pub fn subject<'a>(&'a self, distinct_id: &'a str) -> Subject<'a> {
         Subject {
             distinct_id,
             person_properties: Some(&self.person_properties),
-            groups: Some(groups),
+            groups: Some(&self.groups),
             group_properties: Some(&self.group_properties),
             hash_key_override: self.hash_key_override.as_deref(),
             static_cohorts: &self.static_cohorts,

@@ -113,7 +113,8 @@ impl Engine {
     }
 
     /// What the lab knows of somebody whom a flag is to be evaluated for: properties, static cohorts, the id that was kept.
-    /// Nothing is looked up that the flag does not ask for; who is not known has nothing.
+    /// Nothing is looked up that the flag does not ask for; who is not known has nothing. `groups` name their types, by name
+    /// or by number.
     ///
     /// # Errors
     /// `NotFound` for the flag; `Busy` when somebody else holds the lab; `Storage`.
@@ -121,16 +122,21 @@ impl Engine {
         &mut self,
         flag_key: &str,
         distinct_id: &str,
-        groups: &BTreeMap<String, String>,
+        mut groups: BTreeMap<String, String>,
     ) -> Result<KnownSubject> {
         let flag = self.flag(flag_key)?;
         if !asks_for_more_than_an_id(&flag) {
-            return Ok(KnownSubject::default());
+            return Ok(KnownSubject { groups, ..KnownSubject::default() });
         }
         let (reader, _) = self.reader("evaluate a flag")?;
+        for group_type in reader.group_types()? {
+            if let Some(group_key) = groups.remove(&group_type.index.to_string()) {
+                groups.insert(group_type.name, group_key);
+            }
+        }
         let person = reader.person(distinct_id)?;
         let mut group_properties = BTreeMap::new();
-        for (group_type, group_key) in groups {
+        for (group_type, group_key) in &groups {
             if let Some(group) = reader.group(group_type, group_key)? {
                 group_properties.insert(group_type.clone(), group.properties);
             }
@@ -143,7 +149,7 @@ impl Engine {
         let snapshot = self.catalog.snapshot()?;
         let kept = if flag.ensure_experience_continuity { snapshot.hash_key_override(&flag, &names)? } else { None };
         let static_cohorts = snapshot.static_cohorts_of(&names)?;
-        Ok(KnownSubject { person_properties, group_properties, hash_key_override: kept, static_cohorts })
+        Ok(KnownSubject { person_properties, groups, group_properties, hash_key_override: kept, static_cohorts })
     }
 
     /// Keeps an id for a person and a flag with experience continuity, such as the one the person had before signing in;
@@ -178,5 +184,6 @@ impl Engine {
 fn asks_for_more_than_an_id(flag: &FeatureFlag) -> bool {
     let groups = flag.groups();
     let mut conditions = groups.iter().chain(flag.filters.super_groups.iter().flatten());
-    flag.ensure_experience_continuity || conditions.any(|group| !group.properties.is_empty())
+    let splits_groups = flag.filters.aggregation_group_type_index.is_some();
+    splits_groups || flag.ensure_experience_continuity || conditions.any(|group| !group.properties.is_empty())
 }

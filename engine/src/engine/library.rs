@@ -85,6 +85,22 @@ pub(super) fn update_cohort(
     Ok(cohort)
 }
 
+/// Adds members to a static cohort and removes others.
+fn change_members(
+    transaction: &mut Transaction<'_>,
+    cohort: &Cohort,
+    added: &[String],
+    removed: &[String],
+    change: &Change,
+) -> Result<(usize, usize)> {
+    let changes_nothing = added.is_empty() && removed.is_empty();
+    if !cohort.is_static && !changes_nothing {
+        let message = format!("cohort '{}' is dynamic: its filters say who belongs to it", cohort.name);
+        return Err(Error::not_allowed(message).hint("make a static cohort to list members"));
+    }
+    transaction.change_cohort_members(cohort.id, added, removed, change)
+}
+
 fn flags_of(transaction: &Transaction<'_>, experiments: &[Experiment]) -> Result<Vec<FeatureFlag>> {
     experiments.iter().map(|experiment| transaction.flag_of(experiment)).collect()
 }
@@ -225,12 +241,32 @@ impl Engine {
         self.catalog.snapshot()?.cohort_named(key)
     }
 
-    /// Creates a cohort.
+    /// The listed members of a static cohort; none of a dynamic one.
     ///
     /// # Errors
-    /// `Invalid` when the request breaks a rule; nothing has changed then.
-    pub fn create_cohort(&mut self, request: CreateCohort, now: Timestamp, by: Option<&str>) -> Result<Cohort> {
-        self.change("create", now, by, |transaction, change| create_cohort(transaction, request, change))
+    /// `NotFound`; `Invalid` when several have the name.
+    pub fn listed_members(&mut self, key: &str) -> Result<Vec<String>> {
+        let snapshot = self.catalog.snapshot()?;
+        let cohort = snapshot.cohort_named(key)?;
+        snapshot.cohort_members(cohort.id)
+    }
+
+    /// Creates a cohort, a static one with its members.
+    ///
+    /// # Errors
+    /// `Invalid` when the request breaks a rule, or a dynamic cohort is given members; nothing has changed then.
+    pub fn create_cohort(
+        &mut self,
+        request: CreateCohort,
+        members: &[String],
+        now: Timestamp,
+        by: Option<&str>,
+    ) -> Result<Cohort> {
+        self.change("create", now, by, |transaction, change| {
+            let cohort = create_cohort(transaction, request, change)?;
+            change_members(transaction, &cohort, members, &[], change)?;
+            Ok(cohort)
+        })
     }
 
     /// Changes a cohort.
@@ -263,11 +299,7 @@ impl Engine {
     ) -> Result<(usize, usize)> {
         self.change("change members", now, by, |transaction, change| {
             let cohort = transaction.cohort_named(key)?;
-            if !cohort.is_static {
-                let message = format!("cohort '{}' is dynamic: its filters say who belongs to it", cohort.name);
-                return Err(Error::not_allowed(message).hint("make a static cohort to list members"));
-            }
-            transaction.change_cohort_members(cohort.id, added, removed, change)
+            change_members(transaction, &cohort, added, removed, change)
         })
     }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from abduck import _engine, _frame, _moment
+from abduck import _engine, _frame, _question
 
 if TYPE_CHECKING:
     # Private names, as the module does not have them when it runs.
@@ -36,6 +36,11 @@ class Evaluation:
     """Where the condition that decided stands in its list; none when no condition was looked at."""
     payload: Any
     """What to deliver with the answer; none when there is nothing."""
+
+    @classmethod
+    def _from_json(cls, text: str) -> Evaluation | None:
+        answer = json.loads(text)
+        return None if answer is None else cls(**answer)
 
 
 class Evaluations:
@@ -126,15 +131,9 @@ def evaluate_flag(
     >>> abduck.evaluate_flag(flag, "user-2").value
     'control'
     """
-    person = {
-        "distinct_id": str(distinct_id),
-        "person_properties": dict(person_properties or {}),
-        "groups": {name: str(key) for name, key in (groups or {}).items()},
-        "group_properties": {name: dict(properties) for name, properties in (group_properties or {}).items()},
-        "hash_key_override": hash_key_override,
-    }
-    answer = json.loads(_engine.evaluate_flag(_question(flag, group_types, cohorts, now), _json(person)))
-    return None if answer is None else Evaluation(**answer)
+    question = _question.flag_json(flag, group_types, cohorts, now)
+    person = _question.person_json(distinct_id, person_properties, groups, group_properties, hash_key_override)
+    return Evaluation._from_json(_engine.evaluate_flag(question, person))
 
 
 def evaluate_flag_frame(
@@ -172,23 +171,6 @@ def evaluate_flag_frame(
     """
     if any(isinstance(cohort, bool) for cohort in (cohorts or {}).values()):
         raise TypeError("whether somebody is listed in a static cohort differs from row to row: evaluate_flag takes it")
-    if not hasattr(frame, "__arrow_c_stream__"):
-        raise TypeError(f"{type(frame).__name__} has no __arrow_c_stream__: convert it to a frame that speaks Arrow")
-    question = _question(flag, group_types, cohorts, now)
+    _question.check_frame(frame)
+    question = _question.flag_json(flag, group_types, cohorts, now)
     return Evaluations(_engine.evaluate_flag_frame(question, frame, id_column))
-
-
-def _question(
-    flag: Mapping[str, Any],
-    group_types: Mapping[int | str, str] | None,
-    cohorts: Mapping[int | str, Any] | None,
-    now: datetime | str | None,
-) -> str:
-    """The flag and what it refers to, as JSON."""
-    by_number = {str(index): name for index, name in (group_types or {}).items()}
-    by_id = {str(number): cohort for number, cohort in (cohorts or {}).items()}
-    return _json({"flag": dict(flag), "group_types": by_number, "cohorts": by_id, "now": _moment.to_text(now)})
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, default=_moment.to_json)
