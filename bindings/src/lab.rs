@@ -424,7 +424,9 @@ impl Lab {
 
     fn create_cohort(&self, py: Python<'_>, definition: &str, members: Vec<String>) -> PyResult<String> {
         let definition = read(py, "definition", definition)?;
-        self.tell(py, |engine| engine.create_cohort(CreateCohort::from_json(definition)?, &members, now(), self.by()))
+        self.tell(py, move |engine| {
+            engine.create_cohort(CreateCohort::from_json(definition)?, &members, now(), self.by())
+        })
     }
 
     fn update_cohort(&self, py: Python<'_>, key: &str, fields: &str) -> PyResult<String> {

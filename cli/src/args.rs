@@ -1,8 +1,12 @@
 //! What was typed: one struct per group of commands, checked for form only.
 
+mod action;
+mod cohort;
 mod events;
 mod experiment;
 mod flag;
+mod holdout;
+mod metric;
 mod values;
 
 use std::path::PathBuf;
@@ -12,11 +16,19 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use jiff::Timestamp;
 
+pub(crate) use self::action::{ActionCommand, UpdateActionArguments};
+pub(crate) use self::cohort::{
+    CohortCommand, CreateCohortArguments, MemberArguments, MembersArguments, UpdateCohortArguments,
+};
 pub(crate) use self::events::{AttachArguments, FileFormat, IngestArguments, MappingArguments, Unit};
 pub(crate) use self::experiment::{
-    CreateArguments, ExperimentCommand, ExposureArguments, MetricKind, MomentArguments, RequiresFlagArguments,
+    ConclusionName, CreateArguments, DeleteArguments, DuplicateArguments, EndArguments, ExperimentCommand,
+    ExposureArguments, ListArguments, MetricArguments, MetricKind, MomentArguments, RequiresFlagArguments,
+    ShipArguments, StatusName, UpdateArguments, VerdictArguments,
 };
-pub(crate) use self::flag::{EvaluateArguments, FlagCommand};
+pub(crate) use self::flag::{CreateFlagArguments, EvaluateArguments, FlagCommand, SplitArguments, UpdateFlagArguments};
+pub(crate) use self::holdout::{CreateHoldoutArguments, HoldoutCommand, UpdateHoldoutArguments};
+pub(crate) use self::metric::{MetricCommand, UpdateMetricArguments};
 
 use self::values::{moment, seconds};
 use crate::exit;
@@ -101,20 +113,34 @@ pub(crate) enum Command {
     /// Look at groups
     #[command(subcommand)]
     Group(GroupCommand),
+    /// Actions: events that mean the same, under one name
+    #[command(subcommand)]
+    Action(ActionCommand),
     /// Show or change the settings of the lab
     #[command(subcommand)]
     Settings(SettingsCommand),
     /// Create experiments, and lead them through their life
     #[command(subcommand)]
     Experiment(ExperimentCommand),
-    /// Say which variant an id gets
+    /// Change flags, and say which variant an id gets
     #[command(subcommand)]
     Flag(FlagCommand),
+    /// Keep people out of experiments
+    #[command(subcommand)]
+    Holdout(HoldoutCommand),
+    /// Save metrics that several experiments use
+    #[command(subcommand)]
+    Metric(MetricCommand),
+    /// Name sets of persons
+    #[command(subcommand)]
+    Cohort(CohortCommand),
+    /// Show who changed what, and when
+    Log(LogArguments),
     /// Say how an experiment stands: the verdict, the numbers, and what to be careful about
     Results(ResultsArguments),
     /// Show how a result comes about: the plan and its SQL
     Explain(ExplainArguments),
-    /// Print the JSON Schema of a result or of an experiment's definition
+    /// Print the JSON Schema of a definition or of a result
     Schema {
         /// Of what
         noun: SchemaNoun,
@@ -212,6 +238,15 @@ pub(crate) enum Shape {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct LogArguments {
+    /// Only of an experiment and its flag: the flag's key, or the experiment's number [default: of everything]
+    pub(crate) key: Option<String>,
+    /// How many changes, the latest ones
+    #[arg(long, value_name = "NUMBER", default_value = "20")]
+    pub(crate) limit: u32,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct ExplainArguments {
     /// The flag's key, or the experiment's number
     pub(crate) key: String,
@@ -232,4 +267,21 @@ pub(crate) enum SchemaNoun {
     SecondaryResult,
     /// What `abduck experiment create FILE` reads
     Experiment,
+    /// What `abduck experiment update KEY FILE` reads
+    ExperimentUpdate,
+    /// What `abduck experiment create-web FILE` reads
+    WebExperiment,
+    /// What `abduck flag create KEY FILE` reads; there the key may be left out
+    Flag,
+    /// What `abduck flag update KEY FILE` reads
+    FlagUpdate,
+    /// What a holdout is made from
+    Holdout,
+    /// What `abduck action create FILE` reads
+    Action,
+    /// What `abduck metric create FILE` reads
+    #[value(alias = "metric")]
+    SavedMetric,
+    /// What `abduck cohort create FILE` reads
+    Cohort,
 }

@@ -1,12 +1,13 @@
 //! What is printed: data on stdout in the format asked for, messages on stderr.
 
+pub(crate) mod difference;
 pub(crate) mod stream;
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind as IoErrorKind, IsTerminal, Write as _};
 
 use abduck::report::{Cell, Table};
-use abduck::{Error, Result};
+use abduck::{Error, ErrorKind, Result};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Color, Style};
 use serde::Serialize;
@@ -116,12 +117,31 @@ impl Output {
     /// Says what went wrong, and what to do about it.
     #[expect(clippy::unused_self, reason = "all that is printed goes through here")]
     pub(crate) fn error(&self, error: &Error) {
-        let mut text = format!("{ERROR}error:{ERROR:#} {error}\n");
+        let mut text = format!("{ERROR}error:{ERROR:#} {}{error}\n", place(error));
         for hint in error.hints() {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{HINT}hint:{HINT:#} {hint}");
         }
         say(&text);
+    }
+
+    /// Asks before something is done that cannot be undone, unless the caller is sure. It cannot be quiet about that.
+    ///
+    /// # Errors
+    /// `Invalid` when there is nobody to ask; `Interrupted` when the answer is no.
+    #[expect(clippy::unused_self, reason = "all that is printed goes through here")]
+    pub(crate) fn confirm(&self, question: &str, is_sure: bool) -> Result<()> {
+        if is_sure {
+            return Ok(());
+        }
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            let message = "what is deleted for good must be confirmed, and there is nobody to ask";
+            return Err(Error::invalid(message).hint("confirm it with --yes"));
+        }
+        say(&format!("{question} [y/N] "));
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map_err(|error| Error::io("standard input", error))?;
+        if is_yes(&answer) { Ok(()) } else { Err(ErrorKind::Interrupted.into()) }
     }
 
     /// Shows the engine's log on stderr, from the first `-v` on.
@@ -145,6 +165,18 @@ impl Answer {
         Ok(Self { text: None, table, data: json(data)? })
     }
 
+    /// A table that may have no rows, of which people see nothing then, and the same as data.
+    pub(crate) fn list(table: Table, data: &impl Serialize) -> Result<Self> {
+        let text = table.is_empty().then(String::new);
+        Ok(Self { text, ..Self::table(table, data)? })
+    }
+
+    /// What was deleted, as it was.
+    pub(crate) fn deleted(noun: &str, id: i64, name: &str, was: &impl Serialize) -> Result<Self> {
+        let fields = [("deleted", noun.to_owned()), ("number", id.to_string()), ("name", name.to_owned())];
+        Self::fields(&fields, &serde_json::json!({"deleted": json(was)?}))
+    }
+
     /// Named values, a line each, and the same as data.
     pub(crate) fn fields(fields: &[(&'static str, String)], data: &impl Serialize) -> Result<Self> {
         let mut table = Table::new(&["field", "value"]);
@@ -166,7 +198,40 @@ pub(crate) fn aligned(fields: &[(&'static str, String)]) -> String {
     fields.iter().map(|(name, value)| format!("{name:<width$}  {value}").trim_end().to_owned() + "\n").collect()
 }
 
+/// The field that an error is about, where the message does not name it.
+fn place(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::Invalid { field: Some(field), message, .. } if !message.contains(field.as_str()) => {
+            format!("{field}: ")
+        }
+        _ => String::new(),
+    }
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
 /// A message for people. If nobody can read it, the work is no worse for it.
 fn say(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_yes() {
+        assert!(is_yes("y\n") && is_yes(" Yes\r\n"));
+        assert!(!is_yes("") && !is_yes("\n") && !is_yes("n\n") && !is_yes("yesterday\n"));
+    }
+
+    #[test]
+    fn a_field_is_named_once() {
+        let error = |message: &str| Error::invalid_field("name", "required", message);
+        assert_eq!(place(&error("This field is required.")), "name: ");
+        assert_eq!(place(&error("the name is too long")), "");
+        assert_eq!(place(&Error::not_found("experiment", "checkout")), "");
+    }
 }

@@ -17,6 +17,11 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "expected a time such as 2026-03-01T09:30:00+01:00, 2026-03-01T09:30 or 2026-03-01".to_owned())
 }
 
+/// A point in time as JSON, or null for `none`.
+pub(super) fn moment_or_none(text: &str) -> Result<Value, String> {
+    if text == "none" { Ok(Value::Null) } else { moment(text).map(|moment| moment.to_string().into()) }
+}
+
 /// `KEY=VALUE`; the value may contain further equals signs.
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -32,6 +37,16 @@ pub(super) fn json_pair(text: &str) -> Result<(String, Value), String> {
     Ok((key, value))
 }
 
+/// `FIELD=JSON`; what begins like a list, an object or a quoted text must be one, everything else may be a text.
+pub(super) fn json_field(text: &str) -> Result<(String, Value), String> {
+    let (field, value) = pair(text)?;
+    match serde_json::from_str(&value) {
+        Ok(value) => Ok((field, value)),
+        Err(error) if value.starts_with(['{', '[', '"']) => Err(format!("the value is not JSON: {error}")),
+        Err(_) => Ok((field, Value::String(value))),
+    }
+}
+
 /// `TYPE.KEY=VALUE`, where the value is JSON, or else a text.
 pub(super) fn group_property(text: &str) -> Result<(String, (String, Value)), String> {
     let split = text.split_once('.').filter(|(group, _)| !group.is_empty() && !group.contains('='));
@@ -42,8 +57,13 @@ pub(super) fn group_property(text: &str) -> Result<(String, (String, Value)), St
 /// `KEY=PERCENT`.
 pub(super) fn share(text: &str) -> Result<(String, f64), String> {
     let (key, percent) = pair(text)?;
-    let percent = percent.trim_end_matches('%').parse().map_err(|_| format!("'{percent}' is not a percentage"))?;
-    Ok((key, percent))
+    Ok((key, self::percent(&percent)?))
+}
+
+/// A percentage, with or without the sign for it.
+pub(super) fn percent(text: &str) -> Result<f64, String> {
+    let percent: Option<f64> = text.trim_end_matches('%').parse().ok();
+    percent.filter(|percent| percent.is_finite()).ok_or_else(|| format!("'{text}' is not a percentage"))
 }
 
 /// `INDEX=COLUMN`.
@@ -81,6 +101,7 @@ mod tests {
         assert_eq!(pair("url=/a?b=c").unwrap(), ("url".to_owned(), "/a?b=c".to_owned()));
         assert_eq!(share("test=33.3%").unwrap(), ("test".to_owned(), 33.3));
         assert_eq!(group("0=company").unwrap(), (0, "company".to_owned()));
+        assert!(percent("nan").is_err() && percent("inf%").is_err());
         assert!(pair("url").is_err() && pair("=x").is_err() && share("test=half").is_err() && group("a=b").is_err());
     }
 
@@ -94,6 +115,21 @@ mod tests {
         assert!(
             group_property("size=7").is_err() && group_property("a=b.c=1").is_err() && group_property(".a=1").is_err()
         );
+    }
+
+    #[test]
+    fn a_field_that_looks_like_json_must_be_json() {
+        assert_eq!(json_field("archived=true").unwrap(), ("archived".to_owned(), json!(true)));
+        assert_eq!(json_field("conclusion=won").unwrap().1, json!("won"));
+        assert_eq!(json_field("name=\"5\"").unwrap().1, json!("5"));
+        assert!(json_field("parameters={\"a\": }").is_err() && json_field("metrics=[1").is_err());
+    }
+
+    #[test]
+    fn a_moment_can_be_taken_away() {
+        assert_eq!(moment_or_none("none").unwrap(), Value::Null);
+        assert_eq!(moment_or_none("2026-03-01").unwrap(), json!("2026-03-01T00:00:00Z"));
+        assert!(moment_or_none("never").is_err());
     }
 
     #[test]

@@ -1,43 +1,86 @@
 //! Experiments: creating them, and leading them through their life.
 
-use std::io::Read;
-use std::path::Path;
+mod described;
+mod request;
 
-use abduck::lifecycle::Ending;
-use abduck::model::experiment::Status;
-use abduck::model::flag::FeatureFlag;
-use abduck::report::{Cell, Table, number};
-use abduck::{CreateExperiment, Engine, Error, Experiment, Result};
+use abduck::lifecycle::{Copy, Ending};
+use abduck::model::experiment::{Conclusion, CreateWebExperiment, Status};
+use abduck::report::{Cell, Table};
+use abduck::{CreateExperiment, Engine, Experiment, Result};
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use crate::args::{CreateArguments, ExperimentCommand, Global, MetricKind, MomentArguments, RequiresFlagArguments};
+pub(crate) use self::described::{Described, held_out};
+pub(crate) use self::request::shares;
+
+use crate::args::{
+    ConclusionName, CreateArguments, DeleteArguments, DuplicateArguments, EndArguments, ExperimentCommand, Global,
+    ListArguments, MomentArguments, RequiresFlagArguments, ShipArguments, StatusName, UpdateArguments,
+    VerdictArguments,
+};
+use crate::commands::definition::Definition;
 use crate::output::{Answer, Output};
-
-/// An experiment with what belongs to it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Described {
-    /// Where it is in its life, by the caller's clock.
-    pub(crate) status: Status,
-    /// The experiment as it is stored.
-    pub(crate) experiment: Experiment,
-    /// The flag that splits its traffic.
-    pub(crate) feature_flag: FeatureFlag,
-}
 
 /// Does what was asked with experiments.
 pub(crate) fn run(global: &Global, command: ExperimentCommand, output: &Output) -> Result<()> {
     match command {
         ExperimentCommand::Create(arguments) => create(global, *arguments, output),
-        ExperimentCommand::List => list(global, output),
-        ExperimentCommand::Show { key } => {
+        ExperimentCommand::CreateWeb { file } => {
+            let request = Definition::from_file(Some(&file), "web-experiment")?.read(CreateWebExperiment::from_json)?;
+            step(global, output, created, |engine, now, by| engine.create_web_experiment(request, now, by))
+        }
+        ExperimentCommand::List(arguments) => list(global, &arguments, output),
+        ExperimentCommand::Show(arguments) => {
             let mut engine = super::open(global)?;
-            let experiment = engine.experiment(&key)?;
+            let experiment = engine.experiment(&arguments.key)?;
             show(&mut engine, experiment, output)
         }
-        ExperimentCommand::Launch(arguments) => launch(global, &arguments, output),
-        ExperimentCommand::End(arguments) => end(global, &arguments, output),
+        ExperimentCommand::Update(arguments) => update(global, *arguments, output),
+        ExperimentCommand::Launch(MomentArguments { key, at }) => {
+            step(global, output, launched, |engine, now, by| engine.launch(&key, at.unwrap_or(now), now, by))
+        }
+        ExperimentCommand::Pause(arguments) => {
+            let said = |key: &str| format!("paused: nobody gets a variant until `abduck experiment resume {key}`");
+            step(global, output, said, |engine, now, by| engine.pause(&arguments.key, now, by))
+        }
+        ExperimentCommand::Resume(arguments) => {
+            let said = |key: &str| format!("resumed; see `abduck results {key}`");
+            step(global, output, said, |engine, now, by| engine.resume(&arguments.key, now, by))
+        }
+        ExperimentCommand::End(EndArguments { moment, verdict }) => {
+            let said =
+                |key: &str| format!("ended; its flag stays as it is until `abduck experiment ship {key} VARIANT`");
+            step(global, output, said, |engine, now, by| {
+                engine.end(&moment.key, ending(verdict, moment.at.unwrap_or(now)), now, by)
+            })
+        }
+        ExperimentCommand::Ship(ShipArguments { key, variant, verdict }) => {
+            let said = |key: &str| {
+                format!("shipped: the flag gives {variant} to everyone; `abduck log {key}` shows what it was before")
+            };
+            step(global, output, said, |engine, now, by| engine.ship(&key, &variant, ending(verdict, now), now, by))
+        }
+        ExperimentCommand::Reset(arguments) => {
+            let said =
+                |key: &str| format!("a draft again, its flag off; launch it with `abduck experiment launch {key}`");
+            step(global, output, said, |engine, now, by| engine.reset(&arguments.key, now, by))
+        }
+        ExperimentCommand::Archive(arguments) => {
+            let said = |key: &str| {
+                format!("archived, its flag as it was; take it out again with `abduck experiment unarchive {key}`")
+            };
+            step(global, output, said, |engine, now, by| engine.archive(&arguments.key, true, now, by))
+        }
+        ExperimentCommand::Unarchive(arguments) => {
+            let said = |key: &str| format!("out of the archive; see `abduck results {key}`");
+            step(global, output, said, |engine, now, by| engine.archive(&arguments.key, false, now, by))
+        }
+        ExperimentCommand::Duplicate(DuplicateArguments { key, flag, name }) => {
+            let copy = Copy { feature_flag_key: flag, name };
+            step(global, output, created, |engine, now, by| engine.duplicate(&key, copy, now, by))
+        }
+        ExperimentCommand::Delete(arguments) => delete(global, &arguments, output),
+        ExperimentCommand::CreateCohort(arguments) => super::cohort::of_exposed(global, &arguments.key, output),
         ExperimentCommand::Exposures(arguments) => super::exposures::run(global, &arguments, output),
         ExperimentCommand::RequiresFlag(arguments) => requires_flag(global, &arguments, output),
     }
@@ -45,42 +88,74 @@ pub(crate) fn run(global: &Global, command: ExperimentCommand, output: &Output) 
 
 /// All experiments, newest first.
 pub(crate) fn described_all(engine: &mut Engine) -> Result<Vec<Described>> {
-    engine.experiments()?.into_iter().map(|experiment| Described::new(engine, experiment)).collect()
+    let experiments = engine.experiments()?;
+    described(engine, experiments)
+}
+
+/// Experiments with what belongs to them.
+pub(crate) fn described(engine: &mut Engine, experiments: Vec<Experiment>) -> Result<Vec<Described>> {
+    experiments.into_iter().map(|experiment| Described::new(engine, experiment)).collect()
+}
+
+/// Takes one step, says so with the key of the flag, and shows what became of the experiment.
+fn step(
+    global: &Global,
+    output: &Output,
+    said: impl FnOnce(&str) -> String,
+    take: impl FnOnce(&mut Engine, Timestamp, Option<&str>) -> Result<Experiment>,
+) -> Result<()> {
+    let mut engine = super::open(global)?;
+    let experiment = take(&mut engine, super::now(), global.by.as_deref())?;
+    output.note(&said(&experiment.feature_flag_key));
+    show(&mut engine, experiment, output)
+}
+
+fn created(key: &str) -> String {
+    format!("created a draft; launch it with `abduck experiment launch {key}`")
+}
+
+fn launched(key: &str) -> String {
+    format!("launched; see `abduck results {key}`")
 }
 
 fn create(global: &Global, arguments: CreateArguments, output: &Output) -> Result<()> {
     // The definition comes first: reading it from a terminal may take a while.
     let request = match &arguments.file {
-        Some(file) => from_file(file)?,
-        None => from_options(arguments)?,
+        Some(file) => Definition::from_file(Some(file), "experiment")?.read(CreateExperiment::from_json)?,
+        None => request::create(arguments)?,
     };
+    let is_draft = request.start_date.is_none();
+    let said = |key: &str| if is_draft { created(key) } else { format!("created and {}", launched(key)) };
+    step(global, output, said, |engine, now, by| engine.create_experiment(request, now, by))
+}
+
+fn update(global: &Global, arguments: UpdateArguments, output: &Output) -> Result<()> {
+    let definition = Definition::from_file(arguments.file.as_deref(), "experiment-update")?;
     let mut engine = super::open(global)?;
-    let experiment = engine.create_experiment(request, super::now(), global.by.as_deref())?;
+    let key = arguments.key.clone();
+    let was_draft = engine.experiment(&key)?.is_draft();
+    let request = request::update(&mut engine, definition, arguments)?;
+    let experiment = engine.update_experiment(&key, request, super::now(), global.by.as_deref())?;
     let key = &experiment.feature_flag_key;
-    output.note(&if experiment.is_draft() {
-        format!("created a draft; launch it with `abduck experiment launch {key}`")
-    } else {
-        format!("created and launched; see `abduck results {key}`")
+    output.note(&match (was_draft, experiment.is_draft()) {
+        (true, false) => launched(key),
+        (false, true) => format!("a draft again, its flag off; launch it with `abduck experiment launch {key}`"),
+        _ => format!("changed; `abduck log {key}` shows what it was before"),
     });
     show(&mut engine, experiment, output)
 }
 
-fn launch(global: &Global, arguments: &MomentArguments, output: &Output) -> Result<()> {
+fn delete(global: &Global, arguments: &DeleteArguments, output: &Output) -> Result<()> {
     let mut engine = super::open(global)?;
-    let now = super::now();
-    let start = arguments.at.unwrap_or(now);
-    let experiment = engine.launch(&arguments.key, start, now, global.by.as_deref())?;
-    output.note(&format!("launched; see `abduck results {}`", experiment.feature_flag_key));
-    show(&mut engine, experiment, output)
-}
-
-fn end(global: &Global, arguments: &MomentArguments, output: &Output) -> Result<()> {
-    let mut engine = super::open(global)?;
-    let now = super::now();
-    let ending = Ending { at: arguments.at.unwrap_or(now), conclusion: None, comment: None };
-    let experiment = engine.end(&arguments.key, ending, now, global.by.as_deref())?;
-    output.note("ended; its flag stays as it is");
-    show(&mut engine, experiment, output)
+    let experiment = engine.experiment(&arguments.key)?;
+    let described = Described::new(&mut engine, experiment)?;
+    let Experiment { id, name, feature_flag_key: key, .. } = &described.experiment;
+    let question = format!("delete experiment '{key}' ({name}, {}) and its past results for good?", described.state());
+    output.confirm(&question, arguments.yes)?;
+    engine.interrupt().check()?;
+    engine.delete_experiment(&id.to_string(), super::now(), global.by.as_deref())?;
+    output.note(&format!("deleted, and its flag with it: the key {key} is free"));
+    output.answer(&Answer::deleted("experiment", *id, name, &described.experiment)?)
 }
 
 fn requires_flag(global: &Global, arguments: &RequiresFlagArguments, output: &Output) -> Result<()> {
@@ -105,130 +180,45 @@ fn show(engine: &mut Engine, experiment: Experiment, output: &Output) -> Result<
     output.answer(&Answer::fields(&described.fields(), &described)?)
 }
 
-fn list(global: &Global, output: &Output) -> Result<()> {
-    let described = described_all(&mut super::open(global)?)?;
+fn list(global: &Global, arguments: &ListArguments, output: &Output) -> Result<()> {
+    let mut engine = super::open(global)?;
+    let experiments = if arguments.web { engine.web_experiments()? } else { engine.experiments()? };
+    let mut described = described(&mut engine, experiments)?;
+    if let Some(status) = arguments.status {
+        described.retain(|one| one.status == Status::from(status));
+    }
     if described.is_empty() {
-        output.note("no experiments yet; create one with `abduck experiment create`");
+        output.note(match (arguments.status, arguments.web) {
+            (None, false) => "no experiments yet; create one with `abduck experiment create`",
+            _ => "no such experiments; see all with `abduck experiment list`",
+        });
     }
-    let mut table = Table::new(&["number", "key", "name", "status", "start", "end"]);
-    for Described { experiment, status, .. } in &described {
-        table.push(vec![
-            Cell::number(experiment.id.to_string(), experiment.id),
-            Cell::text(&experiment.feature_flag_key),
-            Cell::text(&experiment.name),
-            Cell::text(name_of(*status)),
-            Cell::text(moment(experiment.start_date)),
-            Cell::text(moment(experiment.end_date)),
-        ]);
-    }
-    let text = described.is_empty().then(String::new);
-    output.answer(&Answer { text, ..Answer::table(table, &described)? })
+    output.answer(&Answer::list(described::table(&described), &described)?)
 }
 
-impl Described {
-    fn new(engine: &mut Engine, experiment: Experiment) -> Result<Self> {
-        let feature_flag = engine.flag_of(&experiment)?;
-        Ok(Self { status: experiment.status(super::now()), experiment, feature_flag })
-    }
-
-    /// The experiment in a list of other things.
-    pub(crate) fn one_line(&self) -> String {
-        let Experiment { feature_flag_key, name, .. } = &self.experiment;
-        format!("{feature_flag_key}  {name}  ({})", name_of(self.status))
-    }
-
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let Self { status, experiment, feature_flag } = self;
-        let share = |share: f64| number::percent(share / 100.0);
-        let variants = feature_flag.variants().iter();
-        let variants = variants.map(|variant| format!("{} {}", variant.key, share(variant.rollout_percentage)));
-        let mut fields = vec![
-            ("number", experiment.id.to_string()),
-            ("key", experiment.feature_flag_key.clone()),
-            ("name", experiment.name.clone()),
-            ("status", name_of(*status).to_owned()),
-            ("start", moment(experiment.start_date)),
-            ("end", moment(experiment.end_date)),
-            ("variants", variants.collect::<Vec<_>>().join(", ")),
-            ("metric", Value::Object(experiment.filters.clone()).to_string()),
-        ];
-        let optional = [("description", &experiment.description), ("created by", &experiment.created_by)];
-        fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
-        fields
-    }
+fn ending(verdict: VerdictArguments, at: Timestamp) -> Ending {
+    Ending { at, conclusion: verdict.conclusion.map(Conclusion::from), comment: verdict.comment }
 }
 
-fn name_of(status: Status) -> &'static str {
-    match status {
-        Status::Draft => "draft",
-        Status::Running => "running",
-        Status::Complete => "complete",
-        Status::Archived => "archived",
-    }
-}
-
-fn moment(moment: Option<Timestamp>) -> String {
-    moment.map_or_else(|| "–".to_owned(), |moment| moment.to_string())
-}
-
-/// A definition from a file, or from stdin.
-fn from_file(file: &Path) -> Result<CreateExperiment> {
-    let text = if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        std::fs::read_to_string(file)
-    };
-    let text = text.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::not_found("file", file.display().to_string()),
-        _ => Error::io(file, error),
-    })?;
-    CreateExperiment::from_yaml(&text).map_err(|error| error.hint("see its form with `abduck schema experiment`"))
-}
-
-/// A definition from options, in the form a file would have.
-fn from_options(arguments: CreateArguments) -> Result<CreateExperiment> {
-    let filters = metric(&arguments)?;
-    let CreateArguments { name, flag, description, variants, start, end, .. } = arguments;
-    let mut request = json!({
-        "name": name, "feature_flag_key": flag, "description": description, "start_date": start, "end_date": end,
-        "filters": filters,
-    });
-    if !variants.is_empty() {
-        let variant = |(key, percent): (String, f64)| json!({"key": key, "rollout_percentage": percent});
-        let variants: Vec<_> = variants.into_iter().map(variant).collect();
-        request["parameters"] = json!({"feature_flag_variants": variants});
-    }
-    CreateExperiment::from_json(request)
-}
-
-/// The metric that the options describe; empty when they describe none.
-fn metric(arguments: &CreateArguments) -> Result<Map<String, Value>> {
-    let CreateArguments { metric, events, window_days, conditions, .. } = arguments;
-    if events.is_empty() {
-        let is_described = *metric == MetricKind::Funnel || window_days.is_some() || !conditions.is_empty();
-        return if is_described { Err(wrong("event", "a metric needs events: --event NAME")) } else { Ok(Map::new()) };
-    }
-    let properties: Vec<_> = conditions.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
-    let event = |(order, id): (usize, &String)| json!({"id": id, "order": order, "properties": properties});
-    let mut filters = Map::new();
-    filters.insert("events".into(), events.iter().enumerate().map(event).collect());
-    match metric {
-        MetricKind::Trend if events.len() > 1 => {
-            return Err(wrong("event", "a trend counts one event").hint("for a sequence of events: --metric funnel"));
+impl From<StatusName> for Status {
+    fn from(name: StatusName) -> Self {
+        match name {
+            StatusName::Draft => Self::Draft,
+            StatusName::Running => Self::Running,
+            StatusName::Complete => Self::Complete,
+            StatusName::Archived => Self::Archived,
         }
-        MetricKind::Trend if window_days.is_some() => {
-            return Err(wrong("window_days", "a trend has no window").hint("for a sequence of events: --metric funnel"));
-        }
-        MetricKind::Trend => filters.insert("insight".into(), json!("TRENDS")),
-        MetricKind::Funnel => filters.insert("insight".into(), json!("FUNNELS")),
-    };
-    if let Some(days) = window_days {
-        filters.insert("funnel_window_days".into(), json!(days));
     }
-    Ok(filters)
 }
 
-fn wrong(field: &str, message: &str) -> Error {
-    Error::invalid_field(field, "invalid_input", message)
+impl From<ConclusionName> for Conclusion {
+    fn from(name: ConclusionName) -> Self {
+        match name {
+            ConclusionName::Won => Self::Won,
+            ConclusionName::Lost => Self::Lost,
+            ConclusionName::Inconclusive => Self::Inconclusive,
+            ConclusionName::StoppedEarly => Self::StoppedEarly,
+            ConclusionName::Invalid => Self::Invalid,
+        }
+    }
 }

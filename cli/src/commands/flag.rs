@@ -1,13 +1,16 @@
-//! Flags: which variant an id gets.
+//! Flags: what they are, and which variant an id gets.
 
-use std::collections::BTreeMap;
+mod definitions;
+
 use std::io::{BufRead, Read};
 use std::path::Path;
 
-use abduck::assignment::{Evaluation, Evaluator, Layout, Properties, Subject, evaluate_batch, evaluate_objects};
+use abduck::assignment::{Evaluation, Evaluator, KnownSubject, Layout, evaluate_batch, evaluate_objects};
 use abduck::events::{Format as TableFormat, TableRows, read_table};
 use abduck::{Engine, Error, ErrorKind, Interrupt, Result};
 use serde_json::{Map, Value, json};
+
+pub(crate) use self::definitions::shown_variants;
 
 use crate::args::{EvaluateArguments, FlagCommand, Global};
 use crate::output::stream::RowStream;
@@ -19,6 +22,16 @@ const IDS: usize = 8_192;
 /// Does what was asked with flags.
 pub(crate) fn run(global: &Global, command: FlagCommand, output: &Output) -> Result<()> {
     match command {
+        FlagCommand::List { deleted } => definitions::list(global, deleted, output),
+        FlagCommand::Show(arguments) => {
+            let mut engine = super::open(global)?;
+            let flag = engine.flag(&arguments.key)?;
+            definitions::show(&mut engine, &flag, output)
+        }
+        FlagCommand::Create(arguments) => definitions::create(global, &arguments, output),
+        FlagCommand::Update(arguments) => definitions::update(global, &arguments, output),
+        FlagCommand::Delete(arguments) => definitions::delete(global, &arguments.key, output),
+        FlagCommand::Restore(arguments) => definitions::restore(global, &arguments.key, output),
         FlagCommand::Evaluate(arguments) => evaluate(global, &arguments, output),
     }
 }
@@ -28,7 +41,17 @@ fn evaluate(global: &Global, arguments: &EvaluateArguments, output: &Output) -> 
     let evaluator = engine.flag_evaluator(&arguments.key, super::now())?;
     note_if_off(&mut engine, &arguments.key, output)?;
     match &arguments.ids {
-        None => output.answer(&evaluate_one(&evaluator, arguments)?),
+        None => {
+            let id = arguments.id.as_deref().unwrap_or_default();
+            let mut known = engine.known_subject(&arguments.key, id, arguments.groups.iter().cloned().collect())?;
+            if let (true, Some(hash_key)) = (arguments.keep, &arguments.hash_key) {
+                let by = global.by.as_deref();
+                known.hash_key_override = Some(engine.keep_hash_key(&arguments.key, id, hash_key, super::now(), by)?);
+            } else if let Some(hash_key) = &arguments.hash_key {
+                known.hash_key_override = Some(hash_key.clone());
+            }
+            output.answer(&evaluate_one(&evaluator, known, arguments)?)
+        }
         Some(file) => evaluate_all(&evaluator, file, arguments, &engine.interrupt(), output),
     }
 }
@@ -46,20 +69,13 @@ fn note_if_off(engine: &mut Engine, key: &str, output: &Output) -> Result<()> {
     Ok(())
 }
 
-fn evaluate_one(evaluator: &Evaluator, arguments: &EvaluateArguments) -> Result<Answer> {
-    let person_properties: Properties = arguments.properties.iter().cloned().collect();
-    let groups = arguments.groups.iter().cloned().collect();
-    let mut group_properties: BTreeMap<String, Properties> = BTreeMap::new();
+/// What is given goes before what the lab knows.
+fn evaluate_one(evaluator: &Evaluator, mut known: KnownSubject, arguments: &EvaluateArguments) -> Result<Answer> {
+    known.person_properties.extend(arguments.properties.iter().cloned());
     for (group, (property, value)) in arguments.group_properties.iter().cloned() {
-        group_properties.entry(group).or_default().insert(property, value);
+        known.group_properties.entry(group).or_default().insert(property, value);
     }
-    let evaluation = evaluator.evaluate(&Subject {
-        person_properties: Some(&person_properties),
-        groups: Some(&groups),
-        group_properties: Some(&group_properties),
-        hash_key_override: arguments.hash_key.as_deref(),
-        ..Subject::new(arguments.id.as_deref().unwrap_or_default())
-    });
+    let evaluation = evaluator.evaluate(&known.subject(arguments.id.as_deref().unwrap_or_default()));
     Answer::fields(&fields(evaluation.as_ref()), &evaluation)
 }
 

@@ -1,12 +1,18 @@
 //! What each command does: ask the engine, and answer.
 
+mod action;
+mod cohort;
+mod definition;
 mod demo;
 mod events;
 mod experiment;
 mod explain;
 mod exposures;
 mod flag;
+mod holdout;
 mod lab;
+mod log;
+mod metric;
 mod profiles;
 mod results;
 mod settings;
@@ -34,6 +40,11 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Settings(command) => settings::run(&global, command, output),
         Command::Experiment(command) => experiment::run(&global, command, output),
         Command::Flag(command) => flag::run(&global, command, output),
+        Command::Holdout(command) => holdout::run(&global, command, output),
+        Command::Metric(command) => metric::run(&global, command, output),
+        Command::Action(command) => action::run(&global, command, output),
+        Command::Cohort(command) => cohort::run(&global, command, output),
+        Command::Log(arguments) => log::run(&global, &arguments, output),
         Command::Results(arguments) => results::run(&global, &arguments, output),
         Command::Explain(arguments) => explain::run(&global, &arguments, output),
         Command::Schema { noun } => shell::schema(noun, output),

@@ -1,6 +1,11 @@
 //! What editors and shells read: JSON Schemas and completions.
 
-use abduck::model::experiment::CreateExperiment;
+use abduck::model::action::CreateAction;
+use abduck::model::cohort::CreateCohort;
+use abduck::model::experiment::{CreateExperiment, CreateWebExperiment, UpdateExperiment};
+use abduck::model::flag::{CreateFlag, UpdateFlag};
+use abduck::model::holdout::CreateHoldout;
+use abduck::model::saved_metric::CreateSavedMetric;
 use abduck::results::SecondaryResult;
 use abduck::{Error, Result, results};
 use clap::CommandFactory;
@@ -15,6 +20,14 @@ pub(crate) fn schema(noun: SchemaNoun, output: &Output) -> Result<()> {
         SchemaNoun::Result => results::json_schema(),
         SchemaNoun::SecondaryResult => SecondaryResult::json_schema(),
         SchemaNoun::Experiment => CreateExperiment::json_schema(),
+        SchemaNoun::ExperimentUpdate => UpdateExperiment::json_schema(),
+        SchemaNoun::WebExperiment => CreateWebExperiment::json_schema(),
+        SchemaNoun::Flag => CreateFlag::json_schema(),
+        SchemaNoun::FlagUpdate => UpdateFlag::json_schema(),
+        SchemaNoun::Holdout => CreateHoldout::json_schema(),
+        SchemaNoun::Action => CreateAction::json_schema(),
+        SchemaNoun::SavedMetric => CreateSavedMetric::json_schema(),
+        SchemaNoun::Cohort => CreateCohort::json_schema(),
     };
     output.print(&format!("{schema:#}\n"))
 }

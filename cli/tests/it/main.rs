@@ -4,13 +4,20 @@
 
 mod support;
 
+mod cohorts;
+mod definitions;
 mod demo;
 mod events;
 mod exit_codes;
 mod experiments;
+mod flag_definitions;
 mod flags;
 mod forms;
+mod holdouts;
 mod interrupt;
 mod lab;
+mod lifecycle;
+mod log;
 mod readme;
 mod results;
+mod saved_metrics;

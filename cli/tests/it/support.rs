@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A temporary directory that commands are run in.
@@ -69,6 +70,21 @@ impl Place {
         let transcript = self.abduck(arguments);
         assert_eq!(transcript.exit, 0, "abduck {arguments}\n{transcript}");
         transcript.stdout
+    }
+
+    /// Runs the binary; it must end with the code, print nothing, and leave all definitions as they were.
+    pub(crate) fn refuses(&self, arguments: &str, exit: i32) -> Transcript {
+        let log = || self.succeeds("log -q -o json --limit 100000");
+        let before = log();
+        let transcript = self.abduck(arguments);
+        assert_eq!((transcript.exit, transcript.stdout.as_str()), (exit, ""), "abduck {arguments}\n{transcript}");
+        assert_eq!(log(), before, "abduck {arguments}");
+        transcript
+    }
+
+    /// What a command prints as JSON.
+    pub(crate) fn json(&self, arguments: &str) -> Value {
+        serde_json::from_str(&self.succeeds(&format!("{arguments} -o json"))).unwrap()
     }
 
     /// Runs the binary with a text to read.

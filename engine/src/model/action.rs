@@ -101,6 +101,12 @@ const READ_ONLY: [&str; 4] = ["id", "created_by", "created_at", "updated_at"];
 const ADDRESS: &str = "$current_url";
 
 impl CreateAction {
+    /// The JSON Schema (2020-12) of a request.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Reads the request.
     ///
     /// # Errors

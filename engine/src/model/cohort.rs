@@ -42,8 +42,10 @@ pub struct CreateCohort {
     /// The description.
     pub description: Option<String>,
     /// Whether the members are listed rather than found by the filters.
+    #[schemars(default)]
     pub is_static: bool,
     /// Who belongs to a dynamic cohort: `{"properties": {"type": "OR" | "AND", "values": [...]}}`.
+    #[schemars(default)]
     pub filters: Map<String, Value>,
 }
 
@@ -62,6 +64,12 @@ pub struct UpdateCohort {
 const READ_ONLY: [&str; 5] = ["id", "experiment_set", "created_by", "created_at", "updated_at"];
 
 impl CreateCohort {
+    /// The JSON Schema (2020-12) of a request.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Reads the request from JSON.
     ///
     /// # Errors

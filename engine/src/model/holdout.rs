@@ -59,6 +59,12 @@ const WRITABLE: [&str; 3] = ["name", "description", "filters"];
 const READ_ONLY: [&str; 4] = ["id", "created_by", "created_at", "updated_at"];
 
 impl CreateHoldout {
+    /// The JSON Schema (2020-12) of a request.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Reads the request from JSON.
     ///
     /// # Errors

@@ -80,6 +80,12 @@ const WRITABLE: [&str; 3] = ["name", "description", "query"];
 const READ_ONLY: [&str; 4] = ["id", "created_by", "created_at", "updated_at"];
 
 impl CreateSavedMetric {
+    /// The JSON Schema (2020-12) of a request.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Reads the request from JSON.
     ///
     /// # Errors

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{ExperimentKind, READ_ONLY};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::model::definition;
 use crate::model::payload::Payload;
 
 /// The request to create an experiment.
@@ -123,7 +124,7 @@ impl CreateExperiment {
     /// Reads the request from YAML (JSON is YAML, too).
     ///
     /// # Errors
-    /// `Invalid` when the text is no YAML, or as [`CreateExperiment::from_json`].
+    /// `Invalid` as [`definition::read`] when the text is no YAML, and as [`CreateExperiment::from_json`].
     ///
     /// ```
     /// use abduck::model::experiment::CreateExperiment;
@@ -133,8 +134,6 @@ impl CreateExperiment {
     /// # Ok::<(), abduck::error::Error>(())
     /// ```
     pub fn from_yaml(request: &str) -> Result<Self> {
-        let request = serde_yaml_ng::from_str(request)
-            .map_err(|error| Error::invalid(format!("the definition is not YAML: {error}")))?;
-        Self::from_json(request)
+        Self::from_json(definition::read(request)?)
     }
 }

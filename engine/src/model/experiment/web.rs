@@ -22,6 +22,12 @@ pub struct CreateWebExperiment {
 }
 
 impl CreateWebExperiment {
+    /// The JSON Schema (2020-12) of a request.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Reads the request from JSON.
     ///
     /// # Errors

@@ -15,17 +15,25 @@ pub struct CreateFlag {
     /// The name that assignments and events carry.
     pub key: String,
     /// The description.
+    #[schemars(default)]
     pub name: String,
-    /// Who gets which variant.
+    /// Who gets which variant; absent gives the flag to everyone.
+    #[schemars(default)]
     pub filters: FlagFilters,
     /// The rollout of a flag whose filters have no groups, in percent (F-0).
     #[serde(serialize_with = "percentage_or_null")]
     #[schemars(with = "Option<f64>")]
     pub rollout_percentage: Option<f64>,
-    /// Whether the flag is evaluated at all.
+    /// Whether the flag is evaluated at all; absent means that it is.
+    #[schemars(default = "always")]
     pub active: bool,
     /// Whether people keep the variant they had before they signed in.
+    #[schemars(default)]
     pub ensure_experience_continuity: bool,
+}
+
+fn always() -> bool {
+    true
 }
 
 /// What a client may give when it makes a flag.
@@ -35,6 +43,12 @@ const WRITABLE: [&str; 6] = ["key", "name", "filters", "rollout_percentage", "ac
 const READ_ONLY: [&str; 4] = ["id", "version", "created_by", "created_at"];
 
 impl CreateFlag {
+    /// The JSON Schema (2020-12) of a request.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Reads the request.
     ///
     /// # Errors
@@ -86,6 +100,12 @@ const UPDATABLE: [&str; 7] =
     ["key", "name", "filters", "rollout_percentage", "active", "deleted", "ensure_experience_continuity"];
 
 impl UpdateFlag {
+    /// The JSON Schema (2020-12) of a request.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Reads the request.
     ///
     /// # Errors
