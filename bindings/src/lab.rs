@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use abduck::events::{ColumnMapping, Format, TimestampUnit};
+use abduck::model::action::{CreateAction, UpdateAction};
 use abduck::model::cohort::{CreateCohort, UpdateCohort};
 use abduck::model::experiment::{CreateWebExperiment, UpdateExperiment};
 use abduck::model::flag::{CreateFlag, UpdateFlag};
@@ -410,6 +411,28 @@ impl Lab {
         self.session.run(py, |engine| engine.delete_saved_metric(key, now(), self.by()))
     }
 
+    fn actions(&self, py: Python<'_>) -> PyResult<String> {
+        self.tell(py, Engine::actions)
+    }
+
+    fn action(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.tell(py, |engine| engine.action(key))
+    }
+
+    fn create_action(&self, py: Python<'_>, definition: &str) -> PyResult<String> {
+        let definition = read(py, "definition", definition)?;
+        self.tell(py, |engine| engine.create_action(CreateAction::from_json(definition)?, now(), self.by()))
+    }
+
+    fn update_action(&self, py: Python<'_>, key: &str, fields: &str) -> PyResult<String> {
+        let fields = read(py, "fields", fields)?;
+        self.tell(py, |engine| engine.update_action(key, UpdateAction::from_json(fields)?, now(), self.by()))
+    }
+
+    fn delete_action(&self, py: Python<'_>, key: &str) -> PyResult<()> {
+        self.session.run(py, |engine| engine.delete_action(key, now(), self.by()))
+    }
+
     fn cohorts(&self, py: Python<'_>) -> PyResult<String> {
         self.tell(py, Engine::cohorts)
     }
@@ -420,6 +443,21 @@ impl Lab {
 
     fn cohort_members(&self, py: Python<'_>, key: &str) -> PyResult<Vec<String>> {
         self.session.run(py, |engine| engine.listed_members(key))
+    }
+
+    fn cohort_persons(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        as_defined: bool,
+        as_of: Option<&str>,
+    ) -> PyResult<Vec<(u32, String)>> {
+        let members = self.session.run(py, |engine| engine.members_of_cohort(key, as_defined, moment(as_of)?))?;
+        Ok(members.into_iter().map(|member| (member.person_id, member.distinct_id)).collect())
+    }
+
+    fn create_exposure_cohort(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.tell(py, |engine| engine.create_exposure_cohort(key, now(), self.by()))
     }
 
     fn create_cohort(&self, py: Python<'_>, definition: &str, members: Vec<String>) -> PyResult<String> {

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from abduck import _engine
 from abduck._engine import __version__
+from abduck.actions import Action, Actions
 from abduck.audit import AuditEntry, AuditLog
 from abduck.cohorts import Cohort, Cohorts
 from abduck.errors import (
@@ -57,6 +58,8 @@ from abduck.result import (
 from abduck.saved_metrics import ExperimentSavedMetric, SavedMetric, SavedMetrics
 
 __all__ = [
+    "Action",
+    "Actions",
     "AbduckError",
     "AttachReport",
     "AuditEntry",

@@ -47,6 +47,21 @@ class Cohort(Entity):
         """
         return self._lab.cohort_members(str(self.id))
 
+    def persons(self, *, as_defined: bool = False, as_of: datetime | str | None = None) -> list[dict[str, Any]]:
+        """The members that the events know, one dictionary per person: `person_id` and `distinct_id`.
+
+        Args:
+            as_defined: Of an experiment's cohort, whoever its own filters find, as in the compatible system, rather than
+                whom the experiment's results count.
+            as_of: The moment the list holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotFoundError: The cohort was deleted.
+            InvalidError: Its filters ask for something that is not supported.
+        """
+        persons = self._lab.cohort_persons(str(self.id), as_defined, _moment.to_text(as_of))
+        return [{"person_id": person_id, "distinct_id": distinct_id} for person_id, distinct_id in persons]
+
     def add(self, ids: Iterable[object]) -> Cohort:
         """Lists ids in a static cohort; those that it lists already do no harm.
 
@@ -57,7 +72,7 @@ class Cohort(Entity):
             NotFoundError: The cohort was deleted.
             NotAllowedError: It is dynamic.
         """
-        return _cohort(json.loads(self._lab.change_cohort_members(str(self.id), texts(ids), [])), self._lab)
+        return cohort_of(json.loads(self._lab.change_cohort_members(str(self.id), texts(ids), [])), self._lab)
 
     def remove(self, ids: Iterable[object]) -> Cohort:
         """Takes ids off the list of a static cohort; those that it does not list do no harm.
@@ -69,7 +84,7 @@ class Cohort(Entity):
             NotFoundError: The cohort was deleted.
             NotAllowedError: It is dynamic.
         """
-        return _cohort(json.loads(self._lab.change_cohort_members(str(self.id), [], texts(ids))), self._lab)
+        return cohort_of(json.loads(self._lab.change_cohort_members(str(self.id), [], texts(ids))), self._lab)
 
     def update(self, **fields: Any) -> Cohort:
         """Changes the definition of the cohort.
@@ -82,7 +97,7 @@ class Cohort(Entity):
             InvalidError: The change breaks a rule; `field` says where. Nothing has changed then.
             NotAllowedError: It holds the people exposed to an experiment, and its filters would change.
         """
-        return _cohort(json.loads(self._lab.update_cohort(str(self.id), to_json(None, fields))), self._lab)
+        return cohort_of(json.loads(self._lab.update_cohort(str(self.id), to_json(None, fields))), self._lab)
 
     def delete(self) -> None:
         """Deletes the cohort and the list of its members.
@@ -138,7 +153,7 @@ class Cohorts(Entities[Cohort]):
         return self._entity(json.loads(self._lab.create_cohort(to_json(definition, {}), listed)))
 
     def _entity(self, fields: dict[str, Any]) -> Cohort:
-        return _cohort(fields, self._lab)
+        return cohort_of(fields, self._lab)
 
     def _one(self, key: str) -> str:
         return self._lab.cohort(key)
@@ -147,7 +162,7 @@ class Cohorts(Entities[Cohort]):
         return self._lab.cohorts()
 
 
-def _cohort(fields: dict[str, Any], lab: _engine.Lab) -> Cohort:
+def cohort_of(fields: dict[str, Any], lab: _engine.Lab) -> Cohort:
     return Cohort(
         id=fields["id"],
         name=fields["name"],

@@ -15,6 +15,7 @@ from abduck import _engine, _moment
 from abduck._entities import Entities, Entity, to_json
 from abduck.audit import AuditLog
 from abduck.explanation import Explanation
+from abduck.cohorts import Cohort, cohort_of
 from abduck.exposures import Exposures
 from abduck.flags import Flag, flag_of
 from abduck.holdouts import Holdout, holdout_of
@@ -284,6 +285,20 @@ class Experiment(Entity):
         """
         inner = self._lab.secondary_results(str(self.id), str(index), refresh, _moment.to_text(as_of))
         return SecondaryResult(inner)
+
+    def create_exposure_cohort(self) -> Cohort:
+        """Makes a cohort of the people exposed to the experiment.
+
+        Raises:
+            NotReadyError: It is a draft.
+            NotAllowedError: It has such a cohort.
+
+        >>> import abduck
+        >>> cohort = abduck.demo().experiments.get("smart-search").create_exposure_cohort()
+        >>> cohort.name, len(cohort.persons()) > 1000
+        ('Users exposed to experiment "Smart search"', True)
+        """
+        return cohort_of(json.loads(self._lab.create_exposure_cohort(str(self.id))), self._lab)
 
     def exposures(self, *, as_of: datetime | date | str | None = None) -> Exposures:
         """Who was exposed, by the definition the results use: by first exposure, person and variant.

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
 
 from abduck import _engine, _moment, profiles
+from abduck.actions import Actions
 from abduck.audit import AuditLog
 from abduck.cohorts import Cohorts
 from abduck.experiments import Experiments
@@ -196,6 +197,11 @@ class Lab:
     def saved_metrics(self) -> SavedMetrics:
         """The saved metrics of the lab."""
         return SavedMetrics(self._inner)
+
+    @property
+    def actions(self) -> Actions:
+        """The actions of the lab: events that mean the same, under one name."""
+        return Actions(self._inner)
 
     @property
     def cohorts(self) -> Cohorts:

@@ -97,3 +97,15 @@ fn cohorts_that_break_a_rule_are_refused() {
     assert_eq!(lab.json("cohort list").as_array().map(Vec::len), Some(2));
     assert_eq!(lab.json("cohort show Pros")["filters"]["properties"]["type"], json!("OR"));
 }
+
+#[test]
+fn the_people_exposed_to_an_experiment_are_a_cohort() {
+    let lab = Place::running();
+    let made = lab.abduck("experiment create-cohort checkout");
+    assert_eq!(made.exit, 0, "{made}");
+    let members = lab.json("cohort members 1");
+    let exposed = lab.json("experiment exposures checkout");
+    assert_eq!(members.as_array().unwrap().len(), exposed.as_array().unwrap().len());
+    assert!(lab.succeeds("cohort members 1 -o csv").starts_with("person_id,distinct_id\n"));
+    assert_eq!(lab.refuses("experiment create-cohort checkout", 4).exit, 4);
+}

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod actions;
 mod cohorts;
 mod definitions;
 mod demo;

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use abduck::lifecycle::{Copy, Ending};
+use abduck::model::action::{CreateAction, UpdateAction};
 use abduck::model::cohort::CreateCohort;
 use abduck::model::experiment::{Conclusion, CreateExperiment, CreateWebExperiment, UpdateExperiment};
 use abduck::model::flag::{CreateFlag, FeatureFlag, UpdateFlag};
 use abduck::model::holdout::{CreateHoldout, Holdout, UpdateHoldout};
 use abduck::model::saved_metric::{CreateSavedMetric, SavedMetric, UpdateSavedMetric};
-use abduck::{Engine, Error, ErrorKind, Experiment, IngestOptions, Result, Source};
+use abduck::{Engine, Error, ErrorKind, Experiment, IngestOptions, Result, ResultsRequest, Source};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -799,4 +800,63 @@ fn f14_a_flag_is_evaluated_with_what_the_lab_knows() {
         let known = lab.engine.known_subject("f", id, BTreeMap::new()).unwrap();
         assert_eq!(evaluator.evaluate(&known.subject(id)).unwrap().is_match, expected, "{id}");
     }
+}
+
+#[test]
+fn b9_b10_a_kept_result_is_used_only_while_nothing_it_depends_on_has_changed() {
+    let mut lab = Lab::new();
+    let action = CreateAction::from_json(json!({"name": "bought", "steps": [{"event": "buy"}]})).unwrap();
+    let action = lab.engine.create_action(action, now(), BY).unwrap().id.to_string();
+    let holdout = lab.holdout(10.0);
+    lab.running(json!({"filters": {"actions": [{"id": action}], "filter_test_accounts": true}}));
+    let bought = |id: &str| {
+        json!({"event": "buy", "distinct_id": id, "timestamp": "2024-01-05T00:00:00Z",
+            "properties": {"$feature/checkout": "test"}})
+    };
+    lab.ingest(&[bought("ann")]);
+    let mut at = now();
+    let mut ask = |lab: &mut Lab| {
+        at += jiff::SignedDuration::from_hours(1);
+        let result = lab.engine.results("checkout", &ResultsRequest { as_of: now(), now: at, refresh: false }).unwrap();
+        // A kept result keeps the moment it was computed at; a fresh one has the moment of this request (B-10).
+        assert_eq!(result.last_refresh == at, !result.is_cached);
+        result.is_cached
+    };
+    assert_eq!((ask(&mut lab), ask(&mut lab)), (false, true));
+    let mut changes: Vec<(&str, Box<dyn FnMut(&mut Lab)>)> = vec![
+        ("the data", Box::new(|lab| lab.ingest(&[bought("bob")]))),
+        ("the timezone and the test accounts", {
+            Box::new(|lab| {
+                let mut settings = lab.engine.settings().unwrap();
+                settings.timezone = abduck::model::settings::time_zone("Asia/Tokyo").unwrap();
+                settings.test_account_filters = vec![json!({"key": "plan", "value": "x", "operator": "is_not"})];
+                lab.engine.set_settings(&settings, later(), BY).unwrap();
+            })
+        }),
+        ("the action", {
+            Box::new(|lab| {
+                let request = json!({"steps": [{"event": "buy"}, {"event": "pay"}]});
+                lab.engine.update_action("bought", UpdateAction::from_json(request).unwrap(), later(), BY).unwrap();
+            })
+        }),
+        ("the dates", Box::new(|lab| drop(lab.update(json!({"end_date": "2024-01-20"})).unwrap()))),
+        ("the variants and the holdout", {
+            Box::new(|lab| {
+                lab.engine.reset("checkout", later(), BY).unwrap();
+                let shares = split(&[("control", 50), ("test", 25), ("third", 25)]);
+                let parameters = json!({"feature_flag_variants": shares});
+                lab.update(json!({"holdout_id": holdout.id, "parameters": parameters})).unwrap();
+                let start = "2024-01-01T00:00:00Z".parse().unwrap();
+                lab.engine.launch("checkout", start, later(), BY).unwrap();
+            })
+        }),
+    ];
+    for (what, change) in &mut changes {
+        change(&mut lab);
+        assert!(!ask(&mut lab), "{what}");
+        assert!(ask(&mut lab), "{what}");
+    }
+    // What the numbers do not depend on does not matter.
+    lab.update(json!({"name": "Till", "description": "x"})).unwrap();
+    assert!(ask(&mut lab));
 }
