@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use abduck::events::{ColumnMapping, Format, TimestampUnit};
 use abduck::model::action::{CreateAction, UpdateAction};
 use abduck::model::cohort::{CreateCohort, UpdateCohort};
+use abduck::model::document::{self, Document};
 use abduck::model::experiment::{CreateWebExperiment, UpdateExperiment};
 use abduck::model::flag::{CreateFlag, UpdateFlag};
 use abduck::model::holdout::{CreateHoldout, UpdateHoldout};
@@ -496,6 +497,22 @@ impl Lab {
     fn audit_log_of_experiment(&self, py: Python<'_>, key: &str) -> PyResult<AuditLog> {
         self.session.run(py, |engine| engine.audit_log_of_experiment(key)).map(|entries| AuditLog { entries })
     }
+
+    fn apply_text(&self, py: Python<'_>, text: &str, file: &str, dry_run: bool) -> PyResult<String> {
+        self.apply(py, move || Document::from_text(text, file), dry_run)
+    }
+
+    fn apply_path(&self, py: Python<'_>, path: PathBuf, dry_run: bool) -> PyResult<String> {
+        self.apply(py, move || abduck::read_documents(&path), dry_run)
+    }
+
+    fn export(&self, py: Python<'_>, keys: Vec<String>) -> PyResult<String> {
+        self.session.run(py, move |engine| document::to_yaml(&engine.export(&keys)?))
+    }
+
+    fn export_to(&self, py: Python<'_>, directory: PathBuf, keys: Vec<String>, force: bool) -> PyResult<Vec<PathBuf>> {
+        self.session.run(py, move |engine| abduck::write_documents(&engine.export(&keys)?, &directory, force))
+    }
 }
 
 impl Lab {
@@ -559,6 +576,20 @@ impl Lab {
             },
             progress,
         );
+        report.and_then(|report| json(&report))
+    }
+
+    /// Applies documents. What is refused is an exception, but part of the report of a dry run.
+    fn apply(
+        &self,
+        py: Python<'_>,
+        documents: impl FnOnce() -> abduck::Result<Vec<Document>> + Send,
+        dry_run: bool,
+    ) -> PyResult<String> {
+        let report = self.session.run(py, |engine| {
+            let report = engine.apply(&documents()?, dry_run, now(), self.by())?;
+            report.refusal().filter(|_| !dry_run).map_or(Ok(report), Err)
+        });
         report.and_then(|report| json(&report))
     }
 }

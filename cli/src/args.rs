@@ -2,6 +2,7 @@
 
 mod action;
 mod cohort;
+mod document;
 mod events;
 mod experiment;
 mod flag;
@@ -20,6 +21,7 @@ pub(crate) use self::action::{ActionCommand, UpdateActionArguments};
 pub(crate) use self::cohort::{
     CohortCommand, CreateCohortArguments, MemberArguments, MembersArguments, UpdateCohortArguments,
 };
+pub(crate) use self::document::{ApplyArguments, ExportArguments};
 pub(crate) use self::events::{AttachArguments, FileFormat, IngestArguments, MappingArguments, Unit};
 pub(crate) use self::experiment::{
     ConclusionName, CreateArguments, DeleteArguments, DuplicateArguments, EndArguments, ExperimentCommand,
@@ -140,6 +142,10 @@ pub(crate) enum Command {
     Results(ResultsArguments),
     /// Show how a result comes about: the plan and its SQL
     Explain(ExplainArguments),
+    /// Make the lab hold what documents define: all of them or, if one is refused, none
+    Apply(ApplyArguments),
+    /// Write the definitions of the lab as documents
+    Export(ExportArguments),
     /// Print the JSON Schema of a definition or of a result
     Schema {
         /// Of what
@@ -284,4 +290,6 @@ pub(crate) enum SchemaNoun {
     SavedMetric,
     /// What `abduck cohort create FILE` reads
     Cohort,
+    /// What `abduck apply FILE` reads and `abduck export` writes
+    Document,
 }

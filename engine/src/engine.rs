@@ -3,11 +3,18 @@
 //! Each method loads what it needs, calls the rooms in their order and stores what came out. Nothing is worked out here.
 
 mod action;
+mod apply;
+mod describe;
 mod experiments;
+mod export;
 mod exposure;
+mod files;
 mod flags;
 mod library;
 mod secondary;
+
+pub use apply::{ApplyAction, ApplyReport, DocumentChange, FieldChange};
+pub use files::{read_documents, write_documents};
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::backend;
-use crate::catalog::{CachedResult, Catalog};
+use crate::catalog::{CachedResult, Catalog, Change, Transaction};
 use crate::error::{Error, Result};
 use crate::events::{
     self, AttachReport, ColumnMapping, DataState, EventStore, GroupProfile, IngestOptions, IngestReport, Interrupt,
@@ -257,8 +264,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` when the test-account filters are malformed; `Busy` or `Storage` when they cannot be written.
     pub fn set_settings(&mut self, settings: &LabSettings, now: Timestamp, by: Option<&str>) -> Result<()> {
-        Filter::parse(&Value::Array(settings.test_account_filters.clone()), "test_account_filters")?;
-        self.change("update", now, by, |transaction, change| transaction.set_settings(settings, change))
+        self.change("update", now, by, |transaction, change| set_settings(transaction, settings, change))
     }
 
     /// The result of an experiment's primary metric, kept or computed.
@@ -385,6 +391,12 @@ impl Definition {
         let outcome = outcome.clone();
         Ok(results::metric_result(&self.experiment, filters, &metric, &self.actions, plan, measured, outcome))
     }
+}
+
+/// Replaces the settings of the lab.
+fn set_settings(transaction: &mut Transaction<'_>, settings: &LabSettings, change: &Change) -> Result<()> {
+    Filter::parse(&Value::Array(settings.test_account_filters.clone()), "test_account_filters")?;
+    transaction.set_settings(settings, change)
 }
 
 fn already_a_lab(directory: &Path) -> Error {

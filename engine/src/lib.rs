@@ -15,8 +15,11 @@ pub mod backend;
 pub mod catalog;
 mod engine;
 
-pub use engine::{Engine, ResultsRequest};
+pub use engine::{
+    ApplyAction, ApplyReport, DocumentChange, Engine, FieldChange, ResultsRequest, read_documents, write_documents,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{ColumnMapping, IngestOptions, IngestReport, Interrupt, Progress, Source, TableOptions, TableReport};
+pub use model::document::{Document, DocumentKind};
 pub use model::experiment::{CreateExperiment, Experiment};
 pub use results::{ExperimentResult, Explanation, SecondaryResult};

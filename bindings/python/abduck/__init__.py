@@ -25,6 +25,7 @@ from abduck._engine import __version__
 from abduck.actions import Action, Actions
 from abduck.audit import AuditEntry, AuditLog
 from abduck.cohorts import Cohort, Cohorts
+from abduck.documents import ApplyReport, DocumentChange, FieldChange
 from abduck.errors import (
     AbduckError,
     BusyError,
@@ -61,12 +62,14 @@ __all__ = [
     "Action",
     "Actions",
     "AbduckError",
+    "ApplyReport",
     "AttachReport",
     "AuditEntry",
     "AuditLog",
     "BusyError",
     "Cohort",
     "Cohorts",
+    "DocumentChange",
     "Evaluation",
     "Evaluations",
     "Experiment",
@@ -76,6 +79,7 @@ __all__ = [
     "Experiments",
     "Explanation",
     "Exposures",
+    "FieldChange",
     "FileReport",
     "Flag",
     "Flags",

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
 
-from abduck import _engine, _moment, profiles
+from abduck import _engine, _moment, documents, profiles
 from abduck.actions import Actions
 from abduck.audit import AuditLog
 from abduck.cohorts import Cohorts
@@ -512,6 +512,76 @@ class Lab:
         True
         """
         return dict(self._inner.event_names(limit))
+
+    def apply(
+        self,
+        source: str | PathLike[str] | Mapping[str, Any] | Iterable[Mapping[str, Any]],
+        *,
+        dry_run: bool = False,
+    ) -> documents.ApplyReport:
+        r"""Makes the lab hold what documents define: all of them or, if one is refused, none.
+
+        What is missing is created, what differs is changed; nothing is ever deleted.
+
+        Args:
+            source: A file or a folder of documents; or YAML text, which has a line break or a colon with a space behind
+                it; or a document as a dictionary, or several.
+            dry_run: Whether to find out only what would be done. Refused documents are in the report then.
+
+        Raises:
+            InvalidError, NotAllowedError, NotReadyError: A document is refused; nothing was changed.
+
+        >>> import abduck, tempfile
+        >>> lab = abduck.init(tempfile.mkdtemp())
+        >>> lab.apply({"kind": "experiment", "feature_flag_key": "checkout", "name": "Checkout"})
+        applied 1 document: 1 created
+          create     experiment 'checkout'
+        >>> lab.apply("kind: flag\nkey: beta\nactive: false", dry_run=True)
+        would apply 1 document: 1 created
+          create     flag 'beta'
+        """
+        if isinstance(source, str) and documents.is_text(source):
+            report = self._inner.apply_text(source, "text", dry_run)
+        elif isinstance(source, (str, PathLike)):
+            report = self._inner.apply_path(Path(source), dry_run)
+        else:
+            report = self._inner.apply_text(documents.text(source), "documents", dry_run)
+        return documents.report(report)
+
+    def export(self, *keys: str) -> str:
+        """The definitions of the lab as YAML text, which `apply` reads.
+
+        Args:
+            keys: The keys of experiments or flags, or anything as `kind/name`; all when there are none.
+
+        Raises:
+            NotFoundError: Nothing has such a key.
+
+        >>> import abduck
+        >>> print(abduck.demo().export("smart-search").splitlines()[1])
+        feature_flag_key: smart-search
+        """
+        return self._inner.export(list(keys))
+
+    def export_to(self, directory: str | PathLike[str], *keys: str, force: bool = False) -> list[Path]:
+        """Writes the definitions of the lab to files, one each, such as `experiments/KEY.yaml`.
+
+        Args:
+            directory: The folder to write to.
+            keys: As for `export`.
+            force: Whether to overwrite files that differ.
+
+        Returns:
+            The files that were written; those that were as they should be are not among them.
+
+        Raises:
+            NotAllowedError: A file is there and differs; nothing was written.
+
+        >>> import abduck, tempfile
+        >>> [file.name for file in abduck.demo().export_to(tempfile.mkdtemp(), "smart-search")]
+        ['smart-search.yaml']
+        """
+        return [Path(file) for file in self._inner.export_to(Path(directory), list(keys), force)]
 
     def close(self) -> None:
         """Closes the lab; closing it twice does no harm."""

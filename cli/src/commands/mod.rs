@@ -4,6 +4,7 @@ mod action;
 mod cohort;
 mod definition;
 mod demo;
+mod document;
 mod events;
 mod experiment;
 mod explain;
@@ -47,6 +48,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Log(arguments) => log::run(&global, &arguments, output),
         Command::Results(arguments) => results::run(&global, &arguments, output),
         Command::Explain(arguments) => explain::run(&global, &arguments, output),
+        Command::Apply(arguments) => document::apply(&global, &arguments, output),
+        Command::Export(arguments) => document::export(&global, &arguments, output),
         Command::Schema { noun } => shell::schema(noun, output),
         Command::Completions { shell } => shell::completions(shell, output),
         Command::Demo { directory } => demo::run(&global, directory, output),

@@ -2,6 +2,7 @@
 
 use abduck::model::action::CreateAction;
 use abduck::model::cohort::CreateCohort;
+use abduck::model::document;
 use abduck::model::experiment::{CreateExperiment, CreateWebExperiment, UpdateExperiment};
 use abduck::model::flag::{CreateFlag, UpdateFlag};
 use abduck::model::holdout::CreateHoldout;
@@ -19,6 +20,7 @@ pub(crate) fn schema(noun: SchemaNoun, output: &Output) -> Result<()> {
     let schema = match noun {
         SchemaNoun::Result => results::json_schema(),
         SchemaNoun::SecondaryResult => SecondaryResult::json_schema(),
+        SchemaNoun::Document => document::json_schema(),
         SchemaNoun::Experiment => CreateExperiment::json_schema(),
         SchemaNoun::ExperimentUpdate => UpdateExperiment::json_schema(),
         SchemaNoun::WebExperiment => CreateWebExperiment::json_schema(),

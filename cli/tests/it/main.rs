@@ -8,6 +8,7 @@ mod actions;
 mod cohorts;
 mod definitions;
 mod demo;
+mod documents;
 mod events;
 mod exit_codes;
 mod experiments;

@@ -57,7 +57,21 @@ impl Snapshot<'_> {
     /// # Errors
     /// `NotFound`; `Invalid` when several have the name; `Storage` when it cannot be read.
     pub fn cohort_named(&self, id_or_name: &str) -> Result<Cohort> {
+        if let Ok(id) = id_or_name.parse()
+            && let Some(cohort) = self.cohort(id)?
+        {
+            return Ok(cohort);
+        }
         one_of(self.cohorts()?, id_or_name)
+    }
+
+    /// The cohort with a number, if there is one.
+    ///
+    /// # Errors
+    /// `Storage` when it cannot be read.
+    pub fn cohort(&self, id: i64) -> Result<Option<Cohort>> {
+        let cohort = self.row(BY_ID, (id,), read_cohort)?;
+        cohort.map(|cohort| self.with_experiments(cohort)).transpose()
     }
 
     /// The listed members of a static cohort: distinct ids, or the names other systems gave to persons.
@@ -82,8 +96,7 @@ impl Snapshot<'_> {
     }
 
     fn stored_cohort(&self, id: i64) -> Result<Cohort> {
-        let cohort = self.row(BY_ID, (id,), read_cohort)?.ok_or_else(|| Error::not_found(NOUN, id.to_string()))?;
-        self.with_experiments(cohort)
+        self.cohort(id)?.ok_or_else(|| Error::not_found(NOUN, id.to_string()))
     }
 }
 

@@ -58,6 +58,11 @@ impl Snapshot<'_> {
     /// # Errors
     /// `NotFound`; `Invalid` when several have the name; `Storage` when it cannot be read.
     pub fn holdout_named(&self, id_or_name: &str) -> Result<Holdout> {
+        if let Ok(id) = id_or_name.parse()
+            && let Some(holdout) = self.holdout(id)?
+        {
+            return Ok(holdout);
+        }
         one_of(self.holdouts()?, id_or_name)
     }
 }

@@ -67,6 +67,11 @@ impl Snapshot<'_> {
     /// # Errors
     /// `NotFound`; `Invalid` when several have the name; `Storage` when it cannot be read.
     pub fn saved_metric_named(&self, id_or_name: &str) -> Result<SavedMetric> {
+        if let Ok(id) = id_or_name.parse::<i64>()
+            && let Some(metric) = self.row(BY_ID, (id,), read_saved_metric)?
+        {
+            return Ok(metric);
+        }
         one_of(self.saved_metrics()?, id_or_name)
     }
 

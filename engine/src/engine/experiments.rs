@@ -1,6 +1,7 @@
 //! Experiments: loading what a rule needs, asking the rule, storing what it says.
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::Engine;
 use crate::catalog::{Change, PastResult, Snapshot, Transaction};
@@ -15,7 +16,7 @@ pub(super) fn create(
     request: CreateExperiment,
     change: &Change,
 ) -> Result<(Experiment, FeatureFlag)> {
-    let mut surroundings = surroundings(transaction, request.holdout_id)?;
+    let mut surroundings = surroundings(transaction, request.holdout_id, None)?;
     surroundings.flag = transaction.existing_flag(&request.feature_flag_key)?;
     let new = lifecycle::create(request, &surroundings, change.at, change.who.as_deref())?;
     transaction.insert_experiment(new, change)
@@ -30,18 +31,18 @@ pub(super) fn update(
 ) -> Result<Experiment> {
     let experiment = transaction.experiment(key)?;
     let flag = transaction.flag_of(&experiment)?;
-    let surroundings = surroundings(transaction, request.holdout_id.flatten())?;
+    let surroundings = surroundings(transaction, request.holdout_id.flatten(), Some(&flag))?;
     let updated = lifecycle::update(&experiment, &flag, request, &surroundings, change.at)?;
     transaction.update_flag(&updated.flag, change)?;
     transaction.update_experiment(&updated.experiment, updated.links.as_deref(), change)
 }
 
-fn surroundings(snapshot: &Snapshot<'_>, holdout: Option<i64>) -> Result<Surroundings> {
+fn surroundings(snapshot: &Snapshot<'_>, holdout: Option<i64>, flag: Option<&FeatureFlag>) -> Result<Surroundings> {
     Ok(Surroundings {
         flag: None,
         holdout: holdout.map(|id| snapshot.holdout(id)).transpose()?.flatten(),
         saved_metrics: snapshot.saved_metric_ids()?,
-        cohorts: snapshot.cohorts()?,
+        cohorts: super::flags::named_cohorts(snapshot, &json!(flag.map(|flag| &flag.filters)))?,
     })
 }
 
@@ -235,7 +236,7 @@ impl Engine {
         self.change("duplicate", now, by, |transaction, change| {
             let experiment = transaction.experiment(key)?;
             let flag = transaction.flag_of(&experiment)?;
-            let mut surroundings = surroundings(transaction, experiment.holdout_id)?;
+            let mut surroundings = surroundings(transaction, experiment.holdout_id, Some(&flag))?;
             surroundings.flag = transaction.existing_flag(&copy.feature_flag_key)?;
             let new = lifecycle::duplicate(&experiment, &flag, copy, &surroundings, now, change.who.as_deref())?;
             transaction.insert_experiment(new, change).map(|(experiment, _)| experiment)

@@ -1,14 +1,16 @@
 //! Flags of their own, and flags as the other side of an experiment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::Engine;
 use crate::assignment::{Evaluator, KnownSubject, Properties, References};
-use crate::catalog::{Change, Transaction};
+use crate::catalog::{Change, Snapshot, Transaction};
 use crate::error::{Error, Result};
 use crate::lifecycle;
+use crate::model::cohort::Cohort;
 use crate::model::flag::{CreateFlag, FeatureFlag, UpdateFlag};
 
 /// How many group types events can have.
@@ -17,7 +19,7 @@ const GROUP_TYPES: u8 = 5;
 /// Creates a flag.
 pub(super) fn create(transaction: &mut Transaction<'_>, request: CreateFlag, change: &Change) -> Result<FeatureFlag> {
     let existing = transaction.existing_flag(&request.key)?;
-    let cohorts = transaction.cohorts()?;
+    let cohorts = named_cohorts(transaction, &json!(request.filters))?;
     let new = lifecycle::create_flag(request, existing.as_ref(), &cohorts, change.at, change.who.as_deref())?;
     transaction.insert_flag(new, change)
 }
@@ -33,7 +35,7 @@ pub(super) fn update(
     let experiments = transaction.experiments_of_flag(&flag)?;
     let wanted = request.key.as_deref().unwrap_or(key);
     let existing = transaction.existing_flag(wanted)?;
-    let cohorts = transaction.cohorts()?;
+    let cohorts = named_cohorts(transaction, &json!(request.filters))?;
     let updated = lifecycle::update_flag(&flag, &experiments, request, existing.as_ref(), &cohorts, change.at)?;
     if let Some(replaced) = updated.replaces {
         transaction.remove_flag(replaced, change)?;
@@ -43,6 +45,20 @@ pub(super) fn update(
         transaction.update_experiment(experiment, None, change)?;
     }
     Ok(updated.flag)
+}
+
+/// The cohorts that conditions name, and those that these name in turn.
+pub(super) fn named_cohorts(snapshot: &Snapshot<'_>, conditions: &Value) -> Result<Vec<Cohort>> {
+    let mut cohorts: Vec<Cohort> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut ahead = lifecycle::named_cohorts(conditions);
+    while let Some(id) = ahead.pop() {
+        if let Some(cohort) = seen.insert(id).then(|| snapshot.cohort(id)).transpose()?.flatten() {
+            ahead.extend(lifecycle::named_cohorts(&Value::Object(cohort.filters.clone())));
+            cohorts.push(cohort);
+        }
+    }
+    Ok(cohorts)
 }
 
 impl Engine {

@@ -66,7 +66,7 @@ pub fn update_cohort(cohort: &Cohort, request: UpdateCohort, now: Timestamp) -> 
 /// # Errors
 /// `NotAllowed` otherwise.
 pub fn delete_cohort(cohort: &Cohort, flags: &[FeatureFlag], cohorts: &[Cohort]) -> Result<()> {
-    let names = |filters: &Value| mentions(filters, cohort.id);
+    let names = |filters: &Value| named_cohorts(filters).contains(&cohort.id);
     let by_flag = flags.iter().filter(|flag| !flag.deleted).find(|flag| {
         let groups = flag.groups();
         let super_groups = flag.filters.super_groups.iter().flatten();
@@ -82,18 +82,25 @@ pub fn delete_cohort(cohort: &Cohort, flags: &[FeatureFlag], cohorts: &[Cohort])
     Err(Error::not_allowed(format!("cohort '{}' is used by {user}", cohort.name)).hint("change that first"))
 }
 
-/// Whether conditions name a cohort.
-fn mentions(conditions: &Value, id: i64) -> bool {
-    match conditions {
-        Value::Array(items) => items.iter().any(|item| mentions(item, id)),
-        Value::Object(fields) => {
-            let is_cohort = fields.get("type").and_then(Value::as_str) == Some("cohort");
-            let value = fields.get("value").unwrap_or(&Value::Null);
-            let is_it = value.as_i64().or_else(|| value.as_str()?.parse().ok()) == Some(id);
-            (is_cohort && is_it) || fields.values().any(|value| mentions(value, id))
+/// The numbers of the cohorts that conditions name, each as often as it is named.
+#[must_use]
+pub fn named_cohorts(conditions: &Value) -> Vec<i64> {
+    let mut named = Vec::new();
+    let mut ahead = vec![conditions];
+    while let Some(condition) = ahead.pop() {
+        match condition {
+            Value::Array(items) => ahead.extend(items),
+            Value::Object(fields) => {
+                if fields.get("type").and_then(Value::as_str) == Some("cohort") {
+                    let value = fields.get("value").unwrap_or(&Value::Null);
+                    named.extend(value.as_i64().or_else(|| value.as_str()?.parse().ok()));
+                }
+                ahead.extend(fields.values());
+            }
+            _ => {}
         }
-        _ => false,
     }
+    named
 }
 
 /// Who belongs to a dynamic cohort: nested AND/OR groups of conditions on persons and on what they did.

@@ -40,6 +40,7 @@ pub fn end(experiment: &Experiment, ending: Ending, now: Timestamp) -> Result<Ex
             .hint("its end date and conclusion can still be changed: `abduck experiment update KEY`"));
     }
     check_dates(experiment.start_date, Some(ending.at))?;
+    check_comment(ending.comment.as_deref())?;
     Ok(Experiment {
         end_date: Some(ending.at),
         conclusion: ending.conclusion.or(experiment.conclusion),
@@ -78,6 +79,7 @@ pub fn ship(
             None => error.hint(format!("its variants: {}", keys().collect::<Vec<_>>().join(", "))),
         });
     }
+    check_comment(ending.comment.as_deref())?;
     let experiment = if experiment.has_ended(now) {
         Experiment {
             conclusion: ending.conclusion.or(experiment.conclusion),
@@ -98,6 +100,17 @@ pub fn ship(
     }
     check_sums(&shipped)?;
     Ok((experiment, shipped))
+}
+
+fn check_comment(comment: Option<&str>) -> Result<()> {
+    const LENGTH_MAX: usize = 400;
+    match comment.map(|comment| comment.chars().count()) {
+        Some(length) if length > LENGTH_MAX => {
+            let message = format!("Ensure this field has no more than {LENGTH_MAX} characters.");
+            Err(Error::invalid_field("conclusion_comment", "max_length", message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Puts an experiment away, or takes it out again; nothing else changes (L-18).

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::flag_rules::{check_key, check_sums};
 use super::update::synced_parameters;
-use super::variants::web_variants;
+use super::variants::following_web_variants;
 use crate::error::{Error, Result};
 use crate::model::cohort::Cohort;
 use crate::model::experiment::{Experiment, ExperimentKind};
@@ -173,7 +173,7 @@ fn keep_variants(before: &FeatureFlag, after: &FeatureFlag, experiments: &[Exper
 /// The experiment once its flag is as it will be (L-19, B-18).
 fn follow(experiment: &Experiment, flag: &FeatureFlag, now: Timestamp) -> Experiment {
     let variants = match experiment.kind {
-        Some(ExperimentKind::Web) => Some(web_variants(flag.variants())),
+        Some(ExperimentKind::Web) => Some(following_web_variants(experiment.variants.as_ref(), flag.variants())),
         Some(ExperimentKind::Product) | None => experiment.variants.clone(),
     };
     let parameters = Some(synced_parameters(experiment.parameters.as_ref(), flag));

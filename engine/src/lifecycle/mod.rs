@@ -11,6 +11,7 @@ mod action;
 mod again;
 mod cohort;
 mod create;
+mod define;
 mod end;
 mod exposure_cohort;
 mod flag;
@@ -26,8 +27,9 @@ mod web;
 
 pub use action::{create_action, delete_action, update_action};
 pub use again::{Copy, duplicate, reset};
-pub use cohort::{create_cohort, delete_cohort, update_cohort};
+pub use cohort::{create_cohort, delete_cohort, named_cohorts, update_cohort};
 pub use create::{NewExperiment, create};
+pub use define::{define, flag_differences, page_variants, redefine};
 pub use end::{Ending, archive, delete, end, ship};
 pub use exposure_cohort::{create_exposure_cohort, exposure_cohort_definition, exposure_cohort_name};
 pub use flag::{ExistingFlag, NewFlag, UpdatedFlag, create_flag, update_flag};
@@ -56,7 +58,7 @@ pub struct Surroundings {
     pub holdout: Option<Holdout>,
     /// The ids of all saved metrics.
     pub saved_metrics: Vec<i64>,
-    /// All cohorts, which a flag may name.
+    /// The cohorts that the flag names, and those that these name in turn.
     pub cohorts: Vec<Cohort>,
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::flag::{check_flag, with_holdout};
 use super::parameters::{flag_changes, given_variants, named_variants, refuse_misspelt_parameters};
 use super::saved_metric::{NewLink, links};
-use super::variants::web_variants;
+use super::variants::following_web_variants;
 use super::{Surroundings, check_dates, check_metrics};
 use crate::error::{Error, Result};
 use crate::model::experiment::{Experiment, ExperimentKind, UpdateExperiment};
@@ -64,7 +64,7 @@ pub fn update(
         check_flag(&changed, &surroundings.cohorts)?;
         if after.kind == Some(ExperimentKind::Web) {
             // In step with the flag (B-18).
-            after.variants = Some(web_variants(changed.variants()));
+            after.variants = Some(following_web_variants(experiment.variants.as_ref(), changed.variants()));
         }
     }
     if changed != *flag {

@@ -80,6 +80,18 @@ pub(super) fn web_variants(variants: &[Variant]) -> Map<String, Value> {
     variants.iter().map(|variant| (variant.key.clone(), share(variant))).collect()
 }
 
+/// The variants as a web page reads them, once the flag's have changed (B-18): what they do to the page stays.
+pub(super) fn following_web_variants(before: Option<&Map<String, Value>>, variants: &[Variant]) -> Map<String, Value> {
+    let mut after = web_variants(variants);
+    for (key, variant) in &mut after {
+        let Some(Value::Object(kept)) = before.and_then(|before| before.get(key)) else { continue };
+        let share = variant["rollout_percentage"].take();
+        *variant = Value::Object(kept.clone());
+        variant["rollout_percentage"] = share;
+    }
+    after
+}
+
 /// A variant in its outward form.
 pub(super) fn variant_value(variant: &Variant) -> Value {
     let mut fields = Map::new();

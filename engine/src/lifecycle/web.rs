@@ -48,7 +48,7 @@ pub fn create_web(
     Ok(new)
 }
 
-fn check_variants(variants: Value) -> Result<Map<String, Value>> {
+pub(super) fn check_variants(variants: Value) -> Result<Map<String, Value>> {
     let variants = match variants {
         Value::Null => return Err(invalid("Experiment does not have any variants")),
         Value::Object(variants) => variants,

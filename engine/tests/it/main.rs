@@ -14,6 +14,7 @@
 mod actions;
 mod catalog;
 mod conformance;
+mod documents;
 mod errors;
 mod event_store;
 mod exposures;

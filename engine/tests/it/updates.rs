@@ -309,6 +309,12 @@ fn l20a_a_web_experiment_comes_with_the_changes_of_its_pages() {
     assert_eq!((first.feature_flag_key.as_str(), first.is_draft()), ("new-hero-web-experiment-feature", true));
     assert_eq!(json!(first.variants), variants);
     assert_eq!(create(variants).unwrap().feature_flag_key, "new-hero-web-experiment-feature-2");
+    // The changes of the page stay when the shares change.
+    let shares = json!({"variants": split(&[("control", 40), ("test", 60)])});
+    let request = UpdateFlag::from_json(json!({"filters": {"groups": [], "multivariate": shares}})).unwrap();
+    lab.engine.update_flag(&first.feature_flag_key, request, now(), BY).unwrap();
+    let page = json!(lab.engine.experiment("1").unwrap().variants);
+    assert_eq!(page["test"], json!({"rollout_percentage": 60, "transforms": [{"selector": "#buy", "text": "Buy"}]}));
     let public = |lab: &mut Lab| lab.engine.web_experiments().unwrap().len();
     assert_eq!(public(&mut lab), 2);
     lab.engine.archive("1", true, now(), BY).unwrap();
@@ -639,6 +645,15 @@ fn m68_an_experiment_ends_with_a_conclusion_and_ships_a_variant() {
 }
 
 #[test]
+fn a_comment_that_is_too_long_is_refused() {
+    let mut lab = Lab::new();
+    lab.running(json!({}));
+    let long = Ending { at: later(), conclusion: None, comment: Some("é".repeat(401)) };
+    let error = lab.engine.end("checkout", long, later(), BY).unwrap_err();
+    assert_eq!((field(&error), error.code()), (Some("conclusion_comment"), "max_length"));
+}
+
+#[test]
 fn m68_reset_makes_a_draft_and_duplicate_a_copy() {
     let mut lab = Lab::new();
     let (metric, holdout) = (lab.metric("one"), lab.holdout(10.0));
@@ -823,7 +838,8 @@ fn b9_b10_a_kept_result_is_used_only_while_nothing_it_depends_on_has_changed() {
         result.is_cached
     };
     assert_eq!((ask(&mut lab), ask(&mut lab)), (false, true));
-    let mut changes: Vec<(&str, Box<dyn FnMut(&mut Lab)>)> = vec![
+    type Step<'a> = (&'static str, Box<dyn FnMut(&mut Lab) + 'a>);
+    let mut changes: Vec<Step<'_>> = vec![
         ("the data", Box::new(|lab| lab.ingest(&[bought("bob")]))),
         ("the timezone and the test accounts", {
             Box::new(|lab| {

@@ -1,0 +1,117 @@
+//! Documents in files and folders.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::model::document::{Document, DocumentKind};
+
+/// The ends of the names of files that hold documents.
+const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// Reads the documents of a file, or of all YAML and JSON files in a folder and below, in the order of their paths.
+///
+/// # Errors
+/// `NotFound` when there is no such file; `Io` when it cannot be read; `Invalid` as for [`Document::from_text`].
+pub fn read_documents(path: &Path) -> Result<Vec<Document>> {
+    let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
+    let mut files = Vec::new();
+    if metadata.is_dir() {
+        walk(path, &mut files)?;
+        files.sort();
+        if files.is_empty() {
+            return Err(Error::not_found("document", path.display().to_string())
+                .hint("a folder's documents are in files that end in .yaml, .yml or .json"));
+        }
+    } else {
+        files.push(path.to_owned());
+    }
+    let mut documents = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
+        documents.extend(Document::from_text(&text, &file.display().to_string())?);
+    }
+    Ok(documents)
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(|error| Error::io(folder, error))? {
+        let path = entry.map_err(|error| Error::io(folder, error))?.path();
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if is_hidden {
+            continue;
+        }
+        if path.is_dir() {
+            walk(&path, files)?;
+        } else if path.extension().and_then(|end| end.to_str()).is_some_and(|end| EXTENSIONS.contains(&end)) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Error::not_found("file", path.display().to_string()),
+        _ => Error::io(path, error),
+    }
+}
+
+/// Writes each document to a file of its own, such as `experiments/KEY.yaml`; returns the files that were written, without
+/// those that were as they should be.
+///
+/// # Errors
+/// `NotAllowed` when a file is there and differs, unless `force`; nothing is written then. `Io` when files cannot be
+/// written.
+pub fn write_documents(documents: &[Document], directory: &Path, force: bool) -> Result<Vec<PathBuf>> {
+    let mut taken = HashSet::new();
+    let mut changed = Vec::new();
+    let mut differing = Vec::new();
+    for document in documents {
+        let file = directory.join(file_name(document, &mut taken));
+        let text = document.to_yaml()?;
+        match fs::read(&file) {
+            Ok(present) if present == text.as_bytes() => {}
+            Ok(_) => {
+                differing.push(file.display().to_string());
+                changed.push((file, text));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => changed.push((file, text)),
+            Err(error) => return Err(Error::io(file, error)),
+        }
+    }
+    if !force && !differing.is_empty() {
+        let message = format!("files are there and differ: {}", differing.join(", "));
+        return Err(Error::not_allowed(message).hint("overwrite them with --force, or write to another folder"));
+    }
+    for (file, text) in &changed {
+        let folder = file.parent().unwrap_or(directory);
+        fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        fs::write(file, text).map_err(|error| Error::io(file, error))?;
+    }
+    Ok(changed.into_iter().map(|(file, _)| file).collect())
+}
+
+/// A file that no other document has, also where capitals do not count.
+fn file_name(document: &Document, taken: &mut HashSet<String>) -> PathBuf {
+    const LENGTH_MAX: usize = 100;
+    let stem = match document.kind {
+        DocumentKind::Settings => "settings".to_owned(),
+        DocumentKind::Flag | DocumentKind::Experiment => document.key().to_owned(),
+        DocumentKind::Cohort | DocumentKind::Holdout | DocumentKind::SavedMetric => words(document.key()),
+    };
+    let stem: String = stem.chars().take(LENGTH_MAX).collect();
+    let stem = if stem.is_empty() { document.kind.name().to_owned() } else { stem };
+    let numbered = (2..).map(|number| format!("{stem}-{number}"));
+    let mut candidates = std::iter::once(stem.clone()).chain(numbered);
+    let free = candidates.find(|candidate| taken.insert(format!("{}/{}", document.kind, candidate.to_lowercase())));
+    Path::new(document.kind.folder()).join(format!("{}.yaml", free.unwrap_or(stem)))
+}
+
+/// The words of a name, with hyphens between them.
+fn words(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let words = lower.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
