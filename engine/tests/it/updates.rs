@@ -17,6 +17,9 @@ use tempfile::TempDir;
 
 const BY: Option<&str> = Some("ada");
 
+/// Something that is done to a lab, and what it changes.
+type Step<'a> = (&'static str, Box<dyn FnMut(&mut Lab) + 'a>);
+
 struct Lab {
     engine: Engine,
     folder: TempDir,
@@ -838,7 +841,6 @@ fn b9_b10_a_kept_result_is_used_only_while_nothing_it_depends_on_has_changed() {
         result.is_cached
     };
     assert_eq!((ask(&mut lab), ask(&mut lab)), (false, true));
-    type Step<'a> = (&'static str, Box<dyn FnMut(&mut Lab) + 'a>);
     let mut changes: Vec<Step<'_>> = vec![
         ("the data", Box::new(|lab| lab.ingest(&[bought("bob")]))),
         ("the timezone and the test accounts", {
