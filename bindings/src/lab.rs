@@ -1,6 +1,7 @@
 //! An open lab.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use abduck::events::{ColumnMapping, Format, TimestampUnit};
 use abduck::model::action::{CreateAction, UpdateAction};
@@ -12,18 +13,22 @@ use abduck::model::holdout::{CreateHoldout, UpdateHoldout};
 use abduck::model::saved_metric::{CreateSavedMetric, UpdateSavedMetric};
 use abduck::model::settings::LabSettings;
 use abduck::report;
-use abduck::{CreateExperiment, Engine, Error, Experiment, IngestOptions, ResultsRequest, Source, TableOptions};
+use abduck::{
+    Backfill, CreateExperiment, Engine, Error, Experiment, IngestOptions, ResultsRequest, Source, TableOptions,
+};
 use jiff::Timestamp;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::arrow;
+use crate::assignments::{self, AssignmentAudit};
 use crate::audit::AuditLog;
 use crate::definitions::{all_shown, copy, ending, evaluator_for_rows, shown, shown_state};
 use crate::errors::exception;
 use crate::exposures::{self, Exposures};
 use crate::flag::{Evaluations, Known, evaluate_rows};
+use crate::history::{self, ResultHistory};
 use crate::moment::{moment, now};
 use crate::result::{ExperimentResult, SecondaryResult};
 use crate::session::Session;
@@ -266,10 +271,19 @@ impl Lab {
         self.session.run(py, |engine| engine.delete_experiment(key, now(), self.by()))
     }
 
-    fn results(&self, py: Python<'_>, key: &str, refresh: bool, as_of: Option<&str>) -> PyResult<ExperimentResult> {
-        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh };
-        let result = self.session.run(py, |engine| engine.results(key, &request(moment(as_of)?)));
-        result.map(|result| ExperimentResult { result })
+    fn results(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        refresh: bool,
+        as_of: Option<&str>,
+        max_age: Option<f64>,
+    ) -> PyResult<ExperimentResult> {
+        let max_age = max_age.map(|seconds| self::seconds(py, "max_age", seconds)).transpose()?;
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh, max_age };
+        self.session
+            .run(py, |engine| engine.results(key, &request(moment(as_of)?)))
+            .map(|result| ExperimentResult { result })
     }
 
     fn secondary_results(
@@ -279,8 +293,10 @@ impl Lab {
         index: &str,
         refresh: bool,
         as_of: Option<&str>,
+        max_age: Option<f64>,
     ) -> PyResult<SecondaryResult> {
-        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh };
+        let max_age = max_age.map(|seconds| self::seconds(py, "max_age", seconds)).transpose()?;
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh, max_age };
         let index = serde_json::Value::from(index);
         self.session
             .run(py, |engine| engine.secondary_results(key, Some(&index), &request(moment(as_of)?)))
@@ -312,6 +328,38 @@ impl Lab {
             let flag_key = (!any_flag).then_some(experiment.feature_flag_key.as_str());
             engine.requires_flag_implementation(&experiment.filters, flag_key, moment(as_of)?)
         })
+    }
+
+    fn history(&self, py: Python<'_>, key: &str) -> PyResult<ResultHistory> {
+        self.session.run(py, |engine| engine.history(key)).map(|history| ResultHistory { history })
+    }
+
+    fn backfill_history(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        interval: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(u64, u64)> {
+        let interval = history::interval(interval).map_err(|error| exception(py, &error))?;
+        let tell = move |py: Python<'_>, done: Backfill| history::tell(py, progress.as_ref(), done);
+        let work = |engine: &mut Engine, progress: &mut dyn FnMut(Backfill)| {
+            engine.backfill_history(key, interval, now(), progress)
+        };
+        self.session.run_with_news(py, work, tell).map(|done| (done.computed, done.missing))
+    }
+
+    fn audit(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        as_of: Option<&str>,
+        examples: usize,
+        disagreements: Option<PathBuf>,
+    ) -> PyResult<AssignmentAudit> {
+        self.session
+            .run(py, |engine| assignments::audit(engine, key, moment(as_of)?, examples, disagreements))
+            .map(|audit| AssignmentAudit { audit })
     }
 
     fn explain(&self, py: Python<'_>, key: &str, as_of: Option<&str>, run: bool) -> PyResult<(String, String)> {
@@ -609,4 +657,10 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(py: Python<'_>, field: &str, te
 /// JSON text.
 pub(crate) fn json(value: &impl Serialize) -> PyResult<String> {
     serde_json::to_string(value).map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+/// A length of time from a number of seconds.
+fn seconds(py: Python<'_>, field: &str, seconds: f64) -> PyResult<Duration> {
+    let invalid = |_| Error::invalid_field(field, "invalid", format!("{field} must be a number of seconds, 0 or more"));
+    Duration::try_from_secs_f64(seconds).map_err(invalid).map_err(|error| exception(py, &error))
 }

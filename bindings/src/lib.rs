@@ -4,11 +4,13 @@
 //! are in the Python files of the package.
 
 mod arrow;
+mod assignments;
 mod audit;
 mod definitions;
 mod errors;
 mod exposures;
 mod flag;
+mod history;
 mod lab;
 mod moment;
 mod result;
@@ -21,11 +23,15 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _engine {
     #[pymodule_export]
+    use crate::assignments::AssignmentAudit;
+    #[pymodule_export]
     use crate::audit::AuditLog;
     #[pymodule_export]
     use crate::exposures::Exposures;
     #[pymodule_export]
     use crate::flag::{Evaluations, evaluate_flag, evaluate_flag_frame};
+    #[pymodule_export]
+    use crate::history::ResultHistory;
     #[pymodule_export]
     use crate::lab::{Lab, read_mapping};
     #[pymodule_export]

@@ -75,11 +75,21 @@ impl Session {
         work: impl FnOnce(&mut Engine, &mut dyn FnMut(Progress)) -> abduck::Result<T> + Send,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<T> {
+        let on_news = move |py: Python<'_>, news| progress.as_ref().map_or(Ok(()), |progress| tell(py, progress, news));
+        self.run_with_news(py, work, on_news)
+    }
+
+    /// Does something with the engine that has news while it is done.
+    pub(crate) fn run_with_news<T: Send, News: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Engine, &mut dyn FnMut(News)) -> abduck::Result<T> + Send,
+        on_news: impl FnMut(Python<'_>, News) -> PyResult<()> + Send,
+    ) -> PyResult<T> {
         let mut held = self.hold(py)?;
         let engine = held.as_mut().ok_or_else(|| exception(py, &closed()))?;
         self.interrupt.clear();
         self.set_user(Some(thread::current().id()));
-        let on_news = move |py: Python<'_>, news| progress.as_ref().map_or(Ok(()), |progress| tell(py, progress, news));
         let done = wait(py, &self.interrupt, |tell| work(engine, tell), on_news);
         self.set_user(None);
         done

@@ -6,6 +6,7 @@ mod document;
 mod events;
 mod experiment;
 mod flag;
+mod history;
 mod holdout;
 mod metric;
 mod values;
@@ -29,6 +30,7 @@ pub(crate) use self::experiment::{
     ShipArguments, StatusName, UpdateArguments, VerdictArguments,
 };
 pub(crate) use self::flag::{CreateFlagArguments, EvaluateArguments, FlagCommand, SplitArguments, UpdateFlagArguments};
+pub(crate) use self::history::{AuditArguments, BackfillInterval, HistoryArguments};
 pub(crate) use self::holdout::{CreateHoldoutArguments, HoldoutCommand, UpdateHoldoutArguments};
 pub(crate) use self::metric::{MetricCommand, UpdateMetricArguments};
 
@@ -223,9 +225,13 @@ pub(crate) struct ResultsArguments {
     /// Of a secondary metric instead of the primary one: its place in the experiment's list, from 0
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub(crate) secondary: Option<String>,
-    /// Compute even when a kept result is still true
-    #[arg(long)]
+    /// Compute even when a kept result is still true; `--refresh=false` does not
+    #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
+        default_value_t = false, default_missing_value = "true", hide_default_value = true)]
     pub(crate) refresh: bool,
+    /// Compute also when a kept result is older than this; without it, it is kept for as long as it is true
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) max_age: Option<Duration>,
     /// The moment the result holds for [default: now]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) as_of: Option<Timestamp>,

@@ -4,17 +4,21 @@
 
 mod action;
 mod apply;
+mod audit;
 mod describe;
 mod experiments;
 mod export;
 mod exposure;
 mod files;
 mod flags;
+mod history;
 mod library;
 mod secondary;
 
 pub use apply::{ApplyAction, ApplyReport, DocumentChange, FieldChange};
 pub use files::{read_documents, write_documents};
+
+pub use history::Backfill;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::backend;
-use crate::catalog::{CachedResult, Catalog, Change, Transaction};
+use crate::catalog::{Catalog, Change, Transaction};
 use crate::error::{Error, Result};
 use crate::events::{
     self, AttachReport, ColumnMapping, DataState, EventStore, GroupProfile, IngestOptions, IngestReport, Interrupt,
@@ -78,6 +82,9 @@ pub struct ResultsRequest {
     pub now: Timestamp,
     /// Whether to compute even when a kept result is still true.
     pub refresh: bool,
+    /// How old a kept result may be; one that is older is computed anew (C-2). Without a limit it is kept for as long as it
+    /// is true.
+    pub max_age: Option<Duration>,
 }
 
 /// What is kept of a computed result: everything but names.
@@ -277,11 +284,11 @@ impl Engine {
         let (result, computed) = self.answer(key, &definition, &definition.experiment.filters, &plan, request)?;
         // A result is worth more than keeping it.
         if !result.is_cached
-            && let Err(error) = self.keep(&result, &json!(result), &computed)
+            && let Err(error) = self.keep_all(&[(&result, json!(result), &computed)])
         {
             tracing::warn!(%error, "the result could not be kept");
         }
-        Ok(result)
+        self.warned(result)
     }
 
     /// The result of a plan, kept or computed, and the numbers in it; `filters` define its metric.
@@ -296,6 +303,7 @@ impl Engine {
         let (reader, state) = self.reader(&format!("results of {key}"))?;
         let fingerprint = plan.fingerprint(&visible(&state));
         let kept = if request.refresh { None } else { self.kept(&fingerprint)? };
+        let kept = kept.filter(|(_, computed_at)| request.allows(*computed_at));
         let is_cached = kept.is_some();
         let (computed, computed_at) = match kept {
             Some(kept) => kept,
@@ -308,15 +316,7 @@ impl Engine {
             fingerprint,
             as_of: request.as_of,
         };
-        let result = ExperimentResult {
-            format_version: FORMAT_VERSION,
-            experiment: summary(&definition.experiment),
-            provenance,
-            last_refresh: computed_at,
-            is_cached,
-            result: definition.named(filters, plan, &computed)?,
-            warnings: results::warnings(plan, &computed.measured),
-        };
+        let result = definition.result(filters, plan, &computed, (provenance, computed_at, is_cached))?;
         Ok((result, computed))
     }
 
@@ -367,21 +367,39 @@ impl Engine {
         // A value of another form counts as absent (C-4).
         Ok(kept.and_then(|kept| Some((serde_json::from_value(kept.value).ok()?, kept.computed_at))))
     }
+}
 
-    /// Keeps the numbers of a result, and in the history what the caller was told.
-    fn keep(&mut self, result: &ExperimentResult, told: &Value, computed: &Computed) -> Result<()> {
-        let computed_at = result.last_refresh;
-        let mut transaction = self.catalog.transaction()?;
-        let value = json!(computed);
-        transaction.cache_result(&result.provenance.fingerprint, &CachedResult { computed_at, value })?;
-        transaction.append_result(result.experiment.id, told, computed_at)?;
-        transaction.commit()
+impl ResultsRequest {
+    /// Whether a result computed then is young enough.
+    fn allows(&self, computed_at: Timestamp) -> bool {
+        // A result from the future, of a clock that was set back, has no age.
+        let age = Duration::try_from(self.now.duration_since(computed_at)).unwrap_or_default();
+        self.max_age.is_none_or(|max_age| age <= max_age)
     }
 }
 
 impl Definition {
     fn plan(&self, as_of: Timestamp) -> Result<Plan> {
         plan::compile(&self.experiment, &self.flag, &self.settings, &self.actions, as_of)
+    }
+
+    /// A result with what it was computed from, when, and whether it was kept since.
+    fn result(
+        &self,
+        filters: &Map<String, Value>,
+        plan: &Plan,
+        computed: &Computed,
+        (provenance, last_refresh, is_cached): (Provenance, Timestamp, bool),
+    ) -> Result<ExperimentResult> {
+        Ok(ExperimentResult {
+            format_version: FORMAT_VERSION,
+            experiment: summary(&self.experiment),
+            provenance,
+            last_refresh,
+            is_cached,
+            result: self.named(filters, plan, computed)?,
+            warnings: results::warnings(plan, &computed.measured),
+        })
     }
 
     /// Puts names on computed numbers.

@@ -16,7 +16,8 @@ pub mod catalog;
 mod engine;
 
 pub use engine::{
-    ApplyAction, ApplyReport, DocumentChange, Engine, FieldChange, ResultsRequest, read_documents, write_documents,
+    ApplyAction, ApplyReport, Backfill, DocumentChange, Engine, FieldChange, ResultsRequest, read_documents,
+    write_documents,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use events::{ColumnMapping, IngestOptions, IngestReport, Interrupt, Progress, Source, TableOptions, TableReport};

@@ -23,6 +23,7 @@ from pathlib import Path
 from abduck import _engine
 from abduck._engine import __version__
 from abduck.actions import Action, Actions
+from abduck.assignments import AssignmentAudit, Disagreement, MatrixCell, SourceAudit
 from abduck.audit import AuditEntry, AuditLog
 from abduck.cohorts import Cohort, Cohorts
 from abduck.documents import ApplyReport, DocumentChange, FieldChange
@@ -44,6 +45,7 @@ from abduck.experiments import Experiment, Experiments
 from abduck.explanation import Explanation, Query, Stage
 from abduck.exposures import Exposures
 from abduck.flags import Flag, Flags
+from abduck.history import HistoryPoint, HistoryVariant, ResultHistory
 from abduck.holdouts import Holdout, Holdouts
 from abduck.lab import AttachReport, FileReport, IngestReport, Lab, Progress, Settings, Status
 from abduck.profiles import Group, GroupType, Person, TableFileReport, TableReport
@@ -63,12 +65,14 @@ __all__ = [
     "Actions",
     "AbduckError",
     "ApplyReport",
+    "AssignmentAudit",
     "AttachReport",
     "AuditEntry",
     "AuditLog",
     "BusyError",
     "Cohort",
     "Cohorts",
+    "Disagreement",
     "DocumentChange",
     "Evaluation",
     "Evaluations",
@@ -85,6 +89,8 @@ __all__ = [
     "Flags",
     "Group",
     "GroupType",
+    "HistoryPoint",
+    "HistoryVariant",
     "Holdout",
     "Holdouts",
     "IngestReport",
@@ -92,6 +98,7 @@ __all__ = [
     "InvalidError",
     "IoError",
     "Lab",
+    "MatrixCell",
     "MissingData",
     "NotAllowedError",
     "NotFoundError",
@@ -101,12 +108,14 @@ __all__ = [
     "Provenance",
     "Query",
     "QueryError",
+    "ResultHistory",
     "ResultWarning",
     "SavedMetric",
     "SavedMetrics",
     "SchemaError",
     "SecondaryResult",
     "Settings",
+    "SourceAudit",
     "Stage",
     "Status",
     "StorageError",

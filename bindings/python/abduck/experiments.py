@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from abduck import _engine, _moment
 from abduck._entities import Entities, Entity, to_json
+from abduck.assignments import AssignmentAudit
 from abduck.audit import AuditLog
-from abduck.explanation import Explanation
 from abduck.cohorts import Cohort, cohort_of
+from abduck.explanation import Explanation
 from abduck.exposures import Exposures
 from abduck.flags import Flag, flag_of
+from abduck.history import ResultHistory
 from abduck.holdouts import Holdout, holdout_of
 from abduck.result import ExperimentResult, SecondaryResult
 from abduck.saved_metrics import ExperimentSavedMetric
@@ -251,12 +253,20 @@ class Experiment(Entity):
         """
         return AuditLog(self._lab.audit_log_of_experiment(self._key))
 
-    def results(self, *, refresh: bool = False, as_of: datetime | date | str | None = None) -> ExperimentResult:
+    def results(
+        self,
+        *,
+        refresh: bool = False,
+        as_of: datetime | date | str | None = None,
+        max_age: timedelta | float | None = None,
+    ) -> ExperimentResult:
         """The result of the primary metric, kept or computed.
 
         Args:
             refresh: Whether to compute it even when a kept result is still true.
             as_of: The moment the result holds for; now if it is left out. Without an offset it is UTC.
+            max_age: How old a kept result may be, as a `timedelta` or in seconds; without it, it is kept for as long as
+                it is true.
 
         Raises:
             NotReadyError: It is a draft.
@@ -267,10 +277,17 @@ class Experiment(Entity):
         >>> experiment.results(refresh=True).is_cached, experiment.results().is_cached
         (False, True)
         """
-        return ExperimentResult(self._lab.results(self._key, refresh, _moment.to_text(as_of)))
+        seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
+        return ExperimentResult(self._lab.results(self._key, refresh, _moment.to_text(as_of), seconds))
+
 
     def secondary_results(
-        self, index: int, *, refresh: bool = False, as_of: datetime | date | str | None = None
+        self,
+        index: int,
+        *,
+        refresh: bool = False,
+        as_of: datetime | date | str | None = None,
+        max_age: timedelta | float | None = None,
     ) -> SecondaryResult:
         """The result of a secondary metric, kept or computed. A metric that cannot be judged is no error.
 
@@ -278,12 +295,14 @@ class Experiment(Entity):
             index: The metric's place among the secondary metrics, from 0.
             refresh: Whether to compute it even when a kept result is still true.
             as_of: The moment the result holds for; now if it is left out. Without an offset it is UTC.
+            max_age: How old a kept result may be, as a `timedelta` or in seconds.
 
         Raises:
             NotReadyError: It is a draft.
             InvalidError: There is no such metric, or it is wrong or not supported.
         """
-        inner = self._lab.secondary_results(str(self.id), str(index), refresh, _moment.to_text(as_of))
+        seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
+        inner = self._lab.secondary_results(self._key, str(index), refresh, _moment.to_text(as_of), seconds)
         return SecondaryResult(inner)
 
     def create_exposure_cohort(self) -> Cohort:
@@ -331,6 +350,58 @@ class Experiment(Entity):
         False
         """
         return self._lab.requires_flag_implementation(str(self.id), any_flag, _moment.to_text(as_of))
+
+    def history(
+        self,
+        *,
+        backfill: Literal["day", "week"] | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> ResultHistory:
+        """The course of the results: what each kept result said, and how often the verdict changed.
+
+        Args:
+            backfill: First compute the results as of the end of each day or week that are missing; the days are those
+                of the lab's time zone.
+            progress: Called with the number of moments that were computed, and of those that were missing; what it
+                raises stops the backfill, and then none is kept.
+
+        Raises:
+            NotReadyError: It is a draft, and `backfill` was asked for.
+
+        >>> import abduck
+        >>> experiment = abduck.demo().experiments.get("smart-search")
+        >>> len(experiment.history(backfill="week")), len(experiment.history())
+        (5, 5)
+        """
+        if backfill is not None:
+            self._lab.backfill_history(str(self.id), backfill, progress)
+        return ResultHistory(self._lab.history(str(self.id)))
+
+    def audit(
+        self,
+        *,
+        as_of: datetime | date | str | None = None,
+        examples: int = 10,
+        disagreements: str | PathLike[str] | None = None,
+    ) -> AssignmentAudit:
+        """Recomputes the variant of every id that was seen with the flag, and compares it with what was logged.
+
+        Args:
+            as_of: Up to which moment logged assignments count; now if it is left out. Without an offset it is UTC.
+            examples: How many of those who disagree are in the answer.
+            disagreements: A CSV file to list all who disagree in.
+
+        Raises:
+            NotReadyError: It is a draft, or has not begun.
+            InvalidError: The flag cannot be evaluated.
+
+        >>> import abduck
+        >>> audit = abduck.demo().experiments.get("smart-search").audit()
+        >>> [source.source for source in audit.sources]
+        ['flag_called', 'event_property']
+        """
+        path = None if disagreements is None else Path(disagreements)
+        return AssignmentAudit(self._lab.audit(str(self.id), _moment.to_text(as_of), examples, path))
 
     def explain(self, *, run: bool = False, as_of: datetime | date | str | None = None) -> Explanation:
         """How the result comes about: the plan and its queries; with `run`, also what the queries do.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::values::{json_field, moment, moment_or_none, pair, share};
+use super::{AuditArguments, HistoryArguments};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ExperimentCommand {
@@ -44,6 +45,10 @@ pub(crate) enum ExperimentCommand {
     Duplicate(DuplicateArguments),
     /// Delete an experiment and its past results for good, and its flag with it
     Delete(DeleteArguments),
+    /// Show how the results went: what was kept of them, and how often the verdict changed
+    History(HistoryArguments),
+    /// Check that people were given the variants that the flag gives
+    Audit(AuditArguments),
     /// Make a cohort of the people exposed to an experiment
     CreateCohort(ExperimentKey),
     /// List who was exposed, by the definition the results use: person by person, in the order of first exposures

@@ -83,6 +83,8 @@ pub(crate) fn run(global: &Global, command: ExperimentCommand, output: &Output) 
         ExperimentCommand::CreateCohort(arguments) => super::cohort::of_exposed(global, &arguments.key, output),
         ExperimentCommand::Exposures(arguments) => super::exposures::run(global, &arguments, output),
         ExperimentCommand::RequiresFlag(arguments) => requires_flag(global, &arguments, output),
+        ExperimentCommand::History(arguments) => super::history::run(global, &arguments, output),
+        ExperimentCommand::Audit(arguments) => super::audit::run(global, &arguments, output),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What each command does: ask the engine, and answer.
 
 mod action;
+mod audit;
 mod cohort;
 mod definition;
 mod demo;
@@ -10,6 +11,7 @@ mod experiment;
 mod explain;
 mod exposures;
 mod flag;
+mod history;
 mod holdout;
 mod lab;
 mod log;

@@ -15,7 +15,8 @@ pub(crate) fn run(global: &Global, arguments: &ResultsArguments, output: &Output
             .hint("leave --output out, or leave --shape out"));
     }
     let now = super::now();
-    let request = ResultsRequest { as_of: arguments.as_of.unwrap_or(now), now, refresh: arguments.refresh };
+    let ResultsArguments { refresh, max_age, .. } = *arguments;
+    let request = ResultsRequest { as_of: arguments.as_of.unwrap_or(now), now, refresh, max_age };
     let mut engine = super::open(global)?;
     match &arguments.secondary {
         None => {

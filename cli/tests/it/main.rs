@@ -15,6 +15,7 @@ mod experiments;
 mod flag_definitions;
 mod flags;
 mod forms;
+mod history;
 mod holdouts;
 mod interrupt;
 mod lab;

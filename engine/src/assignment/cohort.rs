@@ -101,6 +101,16 @@ impl Test {
         }
     }
 
+    /// Whether it depends on who is listed in a static cohort.
+    pub(super) fn asks_for_listing(&self) -> bool {
+        match self {
+            Self::All(tests) | Self::Any(tests) => tests.iter().any(Self::asks_for_listing),
+            Self::Not(test) => test.asks_for_listing(),
+            Self::Property(_) => false,
+            Self::Listed(_) => true,
+        }
+    }
+
     /// Calls `see` with the name of every property that is looked at.
     pub(super) fn each_key<'a>(&'a self, see: &mut dyn FnMut(&'a str)) {
         match self {

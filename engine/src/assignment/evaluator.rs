@@ -187,6 +187,13 @@ impl Evaluator {
         keys
     }
 
+    /// Whether the answer depends on who is listed in a static cohort.
+    #[must_use]
+    pub fn uses_static_cohorts(&self) -> bool {
+        let conditions = self.conditions.iter().chain(self.super_group.iter().map(|group| &group.condition));
+        conditions.flat_map(|condition| &condition.tests).any(Test::asks_for_listing)
+    }
+
     /// The id that decides, and the properties of whoever it stands for (F-2).
     fn identify<'s>(&self, subject: &Subject<'s>) -> Option<(&'s str, Option<&'s Properties>)> {
         match &self.unit {

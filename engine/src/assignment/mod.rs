@@ -16,20 +16,27 @@
 //! evaluates flags locally, except that a value's text is its JSON text (`true`, not `True`). What that SDK leaves to the
 //! server because a property was not given is decided here by F-14.
 
+mod audit;
 mod cohort;
 mod columns;
 mod date;
 mod evaluation;
 mod evaluator;
 mod hash;
+mod logged;
 mod property;
 mod subject;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{
+    Auditor, Definition, Disagreement, DisagreementReason, KnownProperties, MatrixCell, NotEvaluable, ReasonCount,
+    Source, SourceAudit, Tally,
+};
 pub use cohort::CohortDefinition;
 pub use columns::{ID_COLUMN, Layout, evaluate_batch, evaluate_objects, evaluation_schema};
 pub use evaluation::{Evaluation, FlagValue, Reason};
 pub use evaluator::Evaluator;
 pub use hash::hash;
+pub use logged::{Logged, read_logged};
 pub use subject::{KnownSubject, Properties, References, Subject};

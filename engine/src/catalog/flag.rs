@@ -152,7 +152,7 @@ impl Transaction<'_> {
         if let Some(distinct_id) = distinct_ids.first() {
             self.write(KEEP_ID, (flag.id, distinct_id, hash_key, Microseconds(change.at)))?;
             let kept = serde_json::json!({"distinct_id": distinct_id, "hash_key": hash_key});
-            self.record(change, (NOUN, flag.id), None, Some(&kept))?;
+            self.record(change, ("hash_key_override", flag.id), None, Some(&kept))?;
         }
         Ok(hash_key.to_owned())
     }

@@ -61,6 +61,16 @@ pub(super) fn named_cohorts(snapshot: &Snapshot<'_>, conditions: &Value) -> Resu
     Ok(cohorts)
 }
 
+/// What flags of a lab refer to. Its group types are named by their numbers.
+pub(super) fn references(snapshot: &Snapshot<'_>, now: Timestamp) -> Result<References> {
+    let cohorts = snapshot.cohorts()?;
+    Ok(References {
+        group_types: (0..GROUP_TYPES).map(|index| (index, index.to_string())).collect(),
+        cohorts: cohorts.iter().map(|cohort| (cohort.id, cohort.into())).collect(),
+        now: Some(now),
+    })
+}
+
 impl Engine {
     /// All flags, deleted ones included, newest first.
     ///

@@ -38,10 +38,10 @@ impl Engine {
         };
         let result = &secondary.result;
         if !result.is_cached
-            && let Err(error) = self.keep(result, &json!(secondary), &computed)
+            && let Err(error) = self.keep_all(&[(result, json!(secondary), &computed)])
         {
             tracing::warn!(%error, "the result could not be kept");
         }
-        Ok(secondary)
+        Ok(SecondaryResult { result: self.warned(secondary.result)?, ..secondary })
     }
 }

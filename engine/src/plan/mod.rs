@@ -11,6 +11,7 @@ mod fingerprint;
 mod flag_question;
 mod matching;
 mod measure;
+mod moments;
 mod population;
 
 pub use buckets::Buckets;
@@ -20,6 +21,7 @@ pub use fingerprint::Visible;
 pub use flag_question::{FlagQuestion, requires_flag_implementation};
 pub use matching::{EventMatch, EventPattern};
 pub use measure::{Deadline, FunnelMeasure, Measure, TrendMeasure};
+pub use moments::interval_ends;
 pub use population::{BASELINE, Population, TimeRange};
 
 use jiff::Timestamp;

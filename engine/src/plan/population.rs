@@ -39,7 +39,9 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    pub(super) fn new(start: Timestamp, end: Option<Timestamp>, as_of: Timestamp) -> Self {
+    /// The range of an experiment that began at `start` and ended at `end`, or runs, as of a moment.
+    #[must_use]
+    pub fn new(start: Timestamp, end: Option<Timestamp>, as_of: Timestamp) -> Self {
         // Q-D4: without an end date, up to now; nor does anything look beyond the moment that was asked for.
         let end = end.map_or(as_of, |end| end.min(as_of));
         Self {

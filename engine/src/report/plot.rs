@@ -24,6 +24,22 @@ pub fn intervals(rows: &[(&str, f64, f64, f64)], width: usize) -> String {
     text
 }
 
+/// The eighths of a line of a sparkline.
+const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Draws shares from 0 to 1 as a line of blocks, one character each; where there is none, a blank.
+///
+/// ```
+/// assert_eq!(abduck::report::sparkline([Some(0.0), Some(0.5), None, Some(1.0)]), "▁▅ █");
+/// ```
+#[must_use]
+pub fn sparkline(shares: impl IntoIterator<Item = Option<f64>>) -> String {
+    shares
+        .into_iter()
+        .map(|share| share.map_or(' ', |share| EIGHTHS[column(share.clamp(0.0, 1.0), 0.0, 1.0, 8)]))
+        .collect()
+}
+
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "few columns")]
 fn column(value: f64, low: f64, high: f64, width: usize) -> usize {
     if high > low { ((value - low) / (high - low) * (width.max(2) - 1) as f64).round() as usize } else { 0 }

@@ -4,16 +4,22 @@
 //! and the warnings. Its JSON form is the outward contract of the command line and the bindings; [`json_schema`] describes
 //! it. Nothing is computed here.
 
+mod allocation;
+mod audit;
 mod explanation;
 mod exposed;
 mod exposure_filters;
+mod history;
 mod legacy;
 mod secondary;
 mod table;
 mod warning;
 
+pub use allocation::{FlagChange, flag_warnings};
+pub use audit::{AssignmentAudit, AuditVerdict, assignment_audit};
 pub use explanation::{Explanation, Stage};
 pub use exposed::{CohortMember, ExposedPerson};
+pub use history::{HistoryPoint, HistoryRow, HistoryVariant, ResultHistory, history, history_rows};
 pub use legacy::{legacy, legacy_secondary};
 pub use secondary::{SecondaryMetricSummary, SecondaryResult};
 pub use table::{VariantRow, rows};

@@ -4,6 +4,7 @@
 //! group_0 … group_4)`, where `timestamp` is UTC with microseconds and `properties` a VARIANT. Nothing is decided here, and
 //! nothing is run.
 
+mod assignments;
 mod cohort;
 mod element;
 mod exposure;
@@ -14,6 +15,7 @@ mod population;
 mod trend;
 mod write;
 
+pub use assignments::logged_assignments;
 pub use write::{Sql, Value};
 
 use serde::Serialize;

@@ -12,12 +12,14 @@
 )]
 
 mod actions;
+mod audit;
 mod catalog;
 mod conformance;
 mod documents;
 mod errors;
 mod event_store;
 mod exposures;
+mod history;
 mod ingest;
 mod lifecycle;
 mod person_properties;

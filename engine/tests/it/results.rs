@@ -15,7 +15,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn request() -> ResultsRequest {
-    ResultsRequest { as_of: at(NOW), now: at(NOW), refresh: false }
+    ResultsRequest { as_of: at(NOW), now: at(NOW), refresh: false, max_age: None }
 }
 
 /// One event as a line of JSON.
@@ -122,7 +122,12 @@ fn results_are_kept_until_something_they_depend_on_changes() {
     let mut story = Story::new(&two_variants(), &funnel(), None);
     let first = story.results();
     assert!(!first.is_cached);
-    let later = ResultsRequest { as_of: at("2024-02-02T00:00:00Z"), now: at("2024-02-02T00:00:00Z"), refresh: false };
+    let later = ResultsRequest {
+        as_of: at("2024-02-02T00:00:00Z"),
+        now: at("2024-02-02T00:00:00Z"),
+        refresh: false,
+        max_age: None,
+    };
     let second = story.lab.results("checkout", &later).unwrap();
     assert!(second.is_cached, "no event came into view");
     assert_eq!((second.last_refresh, &second.result), (first.last_refresh, &first.result));
@@ -151,7 +156,10 @@ fn future_events_come_into_view_with_time() {
     let entered = |result: &ExperimentResult| rows(result).iter().map(|row| row.units).sum::<u64>();
     assert_eq!(entered(&story.results()), 1);
     let march = at("2024-03-06T00:00:00Z");
-    let later = story.lab.results("checkout", &ResultsRequest { as_of: march, now: march, refresh: false }).unwrap();
+    let later = story
+        .lab
+        .results("checkout", &ResultsRequest { as_of: march, now: march, refresh: false, max_age: None })
+        .unwrap();
     assert_eq!((entered(&later), later.is_cached), (2, false));
 }
 

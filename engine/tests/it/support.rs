@@ -16,7 +16,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 pub(crate) fn request() -> ResultsRequest {
-    ResultsRequest { as_of: now(), now: now(), refresh: false }
+    ResultsRequest { as_of: now(), now: now(), refresh: false, max_age: None }
 }
 
 /// An event of a person with one distinct id.

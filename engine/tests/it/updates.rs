@@ -835,7 +835,10 @@ fn b9_b10_a_kept_result_is_used_only_while_nothing_it_depends_on_has_changed() {
     let mut at = now();
     let mut ask = |lab: &mut Lab| {
         at += jiff::SignedDuration::from_hours(1);
-        let result = lab.engine.results("checkout", &ResultsRequest { as_of: now(), now: at, refresh: false }).unwrap();
+        let result = lab
+            .engine
+            .results("checkout", &ResultsRequest { as_of: now(), now: at, refresh: false, max_age: None })
+            .unwrap();
         // A kept result keeps the moment it was computed at; a fresh one has the moment of this request (B-10).
         assert_eq!(result.last_refresh == at, !result.is_cached);
         result.is_cached

@@ -60,7 +60,7 @@ fn results(engine: &mut Engine, truth: &Truth, global: &Global) -> Result<Vec<Ex
     let result = |definition: &serde_json::Value| {
         let request = CreateExperiment::from_json(definition.clone())?;
         let experiment = engine.create_experiment(request, now, global.by.as_deref())?;
-        engine.results(&experiment.feature_flag_key, &ResultsRequest { as_of: now, now, refresh: false })
+        engine.results(&experiment.feature_flag_key, &ResultsRequest { as_of: now, now, refresh: false, max_age: None })
     };
     truth.experiments.iter().map(result).collect()
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "tests read better with values in place")]
 
+mod audit;
 mod columns;
 mod oracle;
 mod properties;

@@ -87,7 +87,7 @@ impl Journey {
     }
 
     fn request(&self) -> ResultsRequest {
-        ResultsRequest { as_of: self.now, now: self.now, refresh: false }
+        ResultsRequest { as_of: self.now, now: self.now, refresh: false, max_age: None }
     }
 }
 

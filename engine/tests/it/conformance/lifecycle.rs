@@ -298,7 +298,7 @@ fn at(value: &Value, path: &str) -> Option<Value> {
 }
 
 fn results_request() -> ResultsRequest {
-    ResultsRequest { as_of: now(), now: now(), refresh: false }
+    ResultsRequest { as_of: now(), now: now(), refresh: false, max_age: None }
 }
 
 fn now() -> Timestamp {
