@@ -61,9 +61,9 @@ from abduck.result import (
 from abduck.saved_metrics import ExperimentSavedMetric, SavedMetric, SavedMetrics
 
 __all__ = [
+    "AbduckError",
     "Action",
     "Actions",
-    "AbduckError",
     "ApplyReport",
     "AssignmentAudit",
     "AttachReport",

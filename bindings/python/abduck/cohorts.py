@@ -51,8 +51,8 @@ class Cohort(Entity):
         """The members that the events know, one dictionary per person: `person_id` and `distinct_id`.
 
         Args:
-            as_defined: Of an experiment's cohort, whoever its own filters find, as in the compatible system, rather than
-                whom the experiment's results count.
+            as_defined: Of an experiment's cohort, whoever its own filters find, as in the compatible system, rather
+                than whom the experiment's results count.
             as_of: The moment the list holds for; now if it is left out. Without an offset it is UTC.
 
         Raises:
@@ -163,6 +163,7 @@ class Cohorts(Entities[Cohort]):
 
 
 def cohort_of(fields: dict[str, Any], lab: _engine.Lab) -> Cohort:
+    """A cohort from its outward form."""
     return Cohort(
         id=fields["id"],
         name=fields["name"],

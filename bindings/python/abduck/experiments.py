@@ -280,7 +280,6 @@ class Experiment(Entity):
         seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
         return ExperimentResult(self._lab.results(self._key, refresh, _moment.to_text(as_of), seconds))
 
-
     def secondary_results(
         self,
         index: int,
