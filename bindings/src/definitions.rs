@@ -1,11 +1,9 @@
 //! Definitions in the form in which they cross, and requests read from what Python gives.
 
-use abduck::assignment::{Evaluator, References};
 use abduck::events::{Change, DataState};
 use abduck::lifecycle::{Copy, Ending};
 use abduck::model::experiment::UpdateExperiment;
-use abduck::{CreateExperiment, Engine, Error, ErrorKind, Experiment};
-use jiff::Timestamp;
+use abduck::{CreateExperiment, Engine, ErrorKind, Experiment};
 use serde_json::{Value, json};
 
 use crate::moment::{moment, now};
@@ -70,32 +68,4 @@ pub(crate) fn copy(feature_flag_key: &str, name: Option<&str>) -> abduck::Result
     let stand_in = name.unwrap_or("copy");
     let said = CreateExperiment::from_json(json!({"name": stand_in, "feature_flag_key": feature_flag_key}))?;
     Ok(Copy { feature_flag_key: said.feature_flag_key, name: name.map(|_| said.name) })
-}
-
-/// A flag of the lab, ready to be evaluated, and whether it asks who is in a static cohort.
-fn evaluator(engine: &mut Engine, key: &str, now: Timestamp) -> abduck::Result<(Evaluator, bool)> {
-    let evaluator = engine.flag_evaluator(key, now)?;
-    let (flag, cohorts) = (engine.flag(key)?, engine.cohorts()?);
-    let dynamic = cohorts.iter().filter(|cohort| !cohort.is_static);
-    let references = References {
-        cohorts: dynamic.map(|cohort| (cohort.id, cohort.into())).collect(),
-        now: Some(now),
-        ..References::default()
-    };
-    // What it names besides dynamic cohorts, directly or through them, are static ones.
-    let without = Evaluator::new(&flag, &references);
-    Ok((evaluator, without.is_err_and(|error| error.code() == "cohort_does_not_exist")))
-}
-
-/// A flag of the lab, ready for the rows of frames.
-///
-/// Who is in a static cohort differs from row to row, which rows do not say; a flag that asks for it is refused rather than
-/// answered as if nobody were.
-pub(crate) fn evaluator_for_rows(engine: &mut Engine, key: &str, now: Timestamp) -> abduck::Result<Evaluator> {
-    let (evaluator, asks_who_is_listed) = evaluator(engine, key, now)?;
-    if asks_who_is_listed {
-        let message = format!("flag '{key}' asks who is in a static cohort, which cannot be told for frames");
-        return Err(Error::invalid_field("filters", "unsupported", message).hint("evaluate one id at a time"));
-    }
-    Ok(evaluator)
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::arrow;
 use crate::assignments::{self, AssignmentAudit};
 use crate::audit::AuditLog;
-use crate::definitions::{all_shown, copy, ending, evaluator_for_rows, shown, shown_state};
+use crate::definitions::{all_shown, copy, ending, shown, shown_state};
 use crate::errors::exception;
 use crate::exposures::{self, Exposures};
 use crate::flag::{Evaluations, Known, evaluate_rows};
@@ -405,7 +405,7 @@ impl Lab {
         id_column: String,
         as_of: Option<&str>,
     ) -> PyResult<Evaluations> {
-        let evaluator = self.session.run(frame.py(), |engine| evaluator_for_rows(engine, key, moment(as_of)?))?;
+        let evaluator = self.session.run(frame.py(), |engine| engine.flag_evaluator_for_rows(key, moment(as_of)?))?;
         evaluate_rows(&evaluator, frame, id_column)
     }
 

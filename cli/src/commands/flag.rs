@@ -38,7 +38,10 @@ pub(crate) fn run(global: &Global, command: FlagCommand, output: &Output) -> Res
 
 fn evaluate(global: &Global, arguments: &EvaluateArguments, output: &Output) -> Result<()> {
     let mut engine = super::open(global)?;
-    let evaluator = engine.flag_evaluator(&arguments.key, super::now())?;
+    let evaluator = match &arguments.ids {
+        None => engine.flag_evaluator(&arguments.key, super::now())?,
+        Some(_) => engine.flag_evaluator_for_rows(&arguments.key, super::now())?,
+    };
     note_if_off(&mut engine, &arguments.key, output)?;
     match &arguments.ids {
         None => {

@@ -112,3 +112,17 @@ fn a_file_that_does_not_fit_is_refused() {
         assert_eq!(lab.abduck(&format!("flag evaluate {arguments}")).exit, exit, "{arguments}");
     }
 }
+
+#[test]
+fn rows_do_not_say_who_is_in_a_static_cohort() {
+    let lab = Place::lab();
+    lab.succeeds("cohort create --name Testers --static");
+    lab.succeeds("cohort add Testers ann");
+    lab.write("beta.yaml", "filters: {groups: [{properties: [{key: id, type: cohort, value: 1}]}]}\n");
+    lab.succeeds("flag create beta beta.yaml");
+    lab.write("ids.csv", "distinct_id\nann\n");
+    let refused = lab.refuses("flag evaluate beta --ids ids.csv", 2);
+    assert!(refused.stderr.contains("static cohort"), "{refused}");
+    assert_eq!(lab.json("flag evaluate beta ann")["match"], true);
+    assert_eq!(lab.json("flag evaluate beta bob")["match"], false);
+}

@@ -138,6 +138,29 @@ impl Engine {
         Evaluator::new(&flag, &References { group_types, cohorts, now: Some(now) })
     }
 
+    /// A flag, ready to be evaluated for rows of a table.
+    ///
+    /// Who is in a static cohort differs from row to row, which rows do not say; a flag that asks for it is refused rather
+    /// than answered as if nobody were.
+    ///
+    /// # Errors
+    /// As [`Engine::flag_evaluator`]; `Invalid` (code `unsupported`) when the flag asks who is in a static cohort.
+    pub fn flag_evaluator_for_rows(&mut self, key: &str, now: Timestamp) -> Result<Evaluator> {
+        let evaluator = self.flag_evaluator(key, now)?;
+        let snapshot = self.catalog.snapshot()?;
+        let dynamic = snapshot.cohorts()?.into_iter().filter(|cohort| !cohort.is_static);
+        let cohorts = dynamic.map(|cohort| (cohort.id, (&cohort).into())).collect();
+        let references = References { cohorts, now: Some(now), ..References::default() };
+        // What it names besides dynamic cohorts, directly or through them, are static ones.
+        match Evaluator::new(&snapshot.flag(key)?, &references) {
+            Err(error) if error.code() == "cohort_does_not_exist" => {
+                let message = format!("flag '{key}' asks who is in a static cohort, which cannot be told for rows");
+                Err(Error::invalid_field("filters", "unsupported", message).hint("evaluate one id at a time"))
+            }
+            _ => Ok(evaluator),
+        }
+    }
+
     /// What the lab knows of somebody whom a flag is to be evaluated for: properties, static cohorts, the id that was kept.
     /// Nothing is looked up that the flag does not ask for; who is not known has nothing. `groups` name their types, by name
     /// or by number.
