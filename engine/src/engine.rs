@@ -34,13 +34,12 @@ use crate::events::{
     self, AttachReport, ColumnMapping, DataState, EventStore, GroupProfile, IngestOptions, IngestReport, Interrupt,
     PersonProfile, Progress, Reader, Source, TableOptions, TableReport,
 };
-use crate::model::action::Action;
 use crate::model::experiment::Experiment;
 use crate::model::filter::Filter;
 use crate::model::flag::FeatureFlag;
 use crate::model::metric::Metric;
 use crate::model::settings::LabSettings;
-use crate::plan::{self, Plan, Visible};
+use crate::plan::{self, Library, Plan, Visible};
 use crate::results::{
     self, ExperimentResult, ExperimentSummary, Explanation, FORMAT_VERSION, MetricResult, Provenance,
 };
@@ -99,8 +98,7 @@ struct Computed {
 struct Definition {
     experiment: Experiment,
     flag: FeatureFlag,
-    settings: LabSettings,
-    actions: Vec<Action>,
+    library: Library,
 }
 
 impl Engine {
@@ -339,7 +337,8 @@ impl Engine {
         let snapshot = self.catalog.snapshot()?;
         let experiment = snapshot.experiment(key)?;
         let flag = snapshot.flag_of(&experiment)?;
-        Ok(Definition { experiment, flag, settings: snapshot.settings()?, actions: snapshot.actions()? })
+        let library = Library { settings: snapshot.settings()?, actions: snapshot.actions()? };
+        Ok(Definition { experiment, flag, library })
     }
 
     /// The event store and its state, with attached files as they are now.
@@ -380,7 +379,7 @@ impl ResultsRequest {
 
 impl Definition {
     fn plan(&self, as_of: Timestamp) -> Result<Plan> {
-        plan::compile(&self.experiment, &self.flag, &self.settings, &self.actions, as_of)
+        plan::compile(&self.experiment, &self.flag, &self.library, as_of)
     }
 
     /// A result with what it was computed from, when, and whether it was kept since.
@@ -407,7 +406,7 @@ impl Definition {
         let metric = Metric::parse(filters)?;
         let Computed { measured, outcome } = computed;
         let outcome = outcome.clone();
-        Ok(results::metric_result(&self.experiment, filters, &metric, &self.actions, plan, measured, outcome))
+        Ok(results::metric_result(&self.experiment, filters, &metric, &self.library.actions, plan, measured, outcome))
     }
 }
 

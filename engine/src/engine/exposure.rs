@@ -30,13 +30,7 @@ impl Engine {
         each: &mut dyn FnMut(&[ExposedPerson]) -> Result<()>,
     ) -> Result<u64> {
         let definition = self.definition(key)?;
-        let plan = plan::exposures(
-            &definition.experiment,
-            &definition.flag,
-            &definition.settings,
-            &definition.actions,
-            as_of,
-        )?;
+        let plan = plan::exposures(&definition.experiment, &definition.flag, &definition.library, as_of)?;
         let (reader, _) = self.reader(&format!("exposures of {key}"))?;
         backend::exposures(&plan, &reader, &self.interrupt, each)
     }

@@ -59,7 +59,7 @@ impl Engine {
         let end = definition.experiment.end_date.filter(|end| *end <= now);
         let moments = match (state.first_event, state.last_event) {
             (Some(first), Some(last)) if last >= start => {
-                let ends = interval_ends(start.max(first), end.unwrap_or(now), interval, &definition.settings)?;
+                let ends = interval_ends(start.max(first), end.unwrap_or(now), interval, &definition.library.settings)?;
                 // Of an interval that is not over yet, the last event is what stands still.
                 let newest = if end.is_some() { now } else { last.min(now) };
                 up_to(ends, last, newest, now)

@@ -26,8 +26,7 @@ impl Engine {
             &metric,
             &definition.experiment,
             &definition.flag,
-            &definition.settings,
-            &definition.actions,
+            &definition.library,
             request.as_of,
         )?;
         let (result, computed) = self.answer(key, &definition, &metric.filters, &plan, request)?;

@@ -1,9 +1,14 @@
 //! Metrics in the reference system's legacy form (`filters`), read and checked.
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
+mod funnel;
+mod trend;
+
 pub use super::entity::{ALL_EVENTS, Entity, EntitySource};
+pub use funnel::{ConversionWindow, FunnelMetric, STEPS_MAX, WindowUnit};
+pub use trend::{Interval, TrendMetric};
+
 use super::entity::{entities, invalid, known_keys, no_target_metric, test_accounts, unsupported};
 use crate::error::Result;
 
@@ -15,74 +20,6 @@ pub enum Metric {
     /// How many people get through a sequence of steps.
     Funnel(FunnelMetric),
 }
-
-/// A trend: the number of events (Q-T3).
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrendMetric {
-    /// The events that count.
-    pub entity: Entity,
-    /// The width of the buckets of the series (Q-T7).
-    pub interval: Interval,
-    /// Whether the lab's test accounts are left out (Q-P20).
-    pub filter_test_accounts: bool,
-}
-
-/// An ordered funnel (Q-F, Q-O1).
-#[derive(Clone, Debug, PartialEq)]
-pub struct FunnelMetric {
-    /// The steps, in order (Q-A2); at least one.
-    pub steps: Vec<Entity>,
-    /// How long after the first step the last one may happen (Q-F4).
-    pub window: ConversionWindow,
-    /// Whether the lab's test accounts are left out (Q-P20).
-    pub filter_test_accounts: bool,
-}
-
-/// The width of the buckets of a series (Q-T7).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Interval {
-    /// One hour.
-    Hour,
-    /// One day of the lab's timezone.
-    #[default]
-    Day,
-    /// One week of the lab's timezone.
-    Week,
-    /// One month of the lab's timezone.
-    Month,
-}
-
-/// A length of time in calendar units (Q-F4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct ConversionWindow {
-    /// How many units; at least one.
-    pub length: u32,
-    /// The unit.
-    pub unit: WindowUnit,
-}
-
-/// The unit of a [`ConversionWindow`]. A month is a calendar month, the others have a fixed length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum WindowUnit {
-    Second,
-    Minute,
-    Hour,
-    Day,
-    Week,
-    Month,
-}
-
-/// The most steps a funnel can have: one bit of a 32-bit mask each.
-pub const STEPS_MAX: usize = 32;
-
-/// The default window of a funnel, 14 days (Q-F4).
-const DEFAULT_WINDOW: ConversionWindow = ConversionWindow { length: 14, unit: WindowUnit::Day };
-
-/// The longest window accepted, in days: about a century.
-const WINDOW_DAYS_MAX: u32 = 36_500;
 
 /// Keys of a metric that change nothing here: they affect how the reference draws it (Q-F14), the experiment replaces them
 /// (Q-T1, Q-F1, Q-P21), or they belong to insights that are no experiments.
@@ -149,9 +86,9 @@ impl Metric {
         refuse_unsupported(filters)?;
         // a missing insight means trends. The reference takes everything else for a funnel; a slip of the pen is refused.
         match filters.get("insight") {
-            None | Some(Value::Null) => trend(filters),
-            Some(Value::String(insight)) if insight.eq_ignore_ascii_case("trends") => trend(filters),
-            Some(Value::String(insight)) if insight.eq_ignore_ascii_case("funnels") => funnel(filters),
+            None | Some(Value::Null) => trend::trend(filters),
+            Some(Value::String(insight)) if insight.eq_ignore_ascii_case("trends") => trend::trend(filters),
+            Some(Value::String(insight)) if insight.eq_ignore_ascii_case("funnels") => funnel::funnel(filters),
             Some(other) => {
                 Err(invalid("filters.insight", format!("the insight {other} is neither \"TRENDS\" nor \"FUNNELS\"")))
             }
@@ -179,37 +116,6 @@ impl Metric {
     }
 }
 
-fn trend(filters: &Map<String, Value>) -> Result<Metric> {
-    let mut entities = given_entities(filters)?;
-    if entities.len() > 1 {
-        return Err(unsupported("filters.events", "a trend of several events", "one event or action"));
-    }
-    let entity = entities.swap_remove(0);
-    let interval = match filters.get("interval").filter(|interval| !interval.is_null()).map(Value::as_str) {
-        None | Some(Some("day")) => Interval::Day,
-        Some(Some("hour")) => Interval::Hour,
-        Some(Some("week")) => Interval::Week,
-        Some(Some("month")) => Interval::Month,
-        Some(_) => return Err(invalid("filters.interval", "the interval must be hour, day, week or month")),
-    };
-    Ok(Metric::Trend(TrendMetric { entity, interval, filter_test_accounts: test_accounts(filters, "filters")? }))
-}
-
-fn funnel(filters: &Map<String, Value>) -> Result<Metric> {
-    let steps = given_entities(filters)?;
-    if steps.len() > STEPS_MAX {
-        return Err(invalid(
-            "filters.events",
-            format!("a funnel has at most {STEPS_MAX} steps, this one has {}", steps.len()),
-        ));
-    }
-    Ok(Metric::Funnel(FunnelMetric {
-        steps,
-        window: window(filters)?,
-        filter_test_accounts: test_accounts(filters, "filters")?,
-    }))
-}
-
 /// The entities of a metric, at least one.
 fn given_entities(filters: &Map<String, Value>) -> Result<Vec<Entity>> {
     let entities = entities(filters, "filters")?;
@@ -217,49 +123,6 @@ fn given_entities(filters: &Map<String, Value>) -> Result<Vec<Entity>> {
         return Err(no_target_metric().hint("give `events` a list with at least one {\"id\": \"event name\"}"));
     }
     Ok(entities)
-}
-
-fn window(filters: &Map<String, Value>) -> Result<ConversionWindow> {
-    // Q-F4: `funnel_window_days` wins.
-    if let Some(length) = window_length(filters, "funnel_window_days", WINDOW_DAYS_MAX)? {
-        return Ok(ConversionWindow { length, unit: WindowUnit::Day });
-    }
-    let field = "filters.funnel_window_interval_unit";
-    let (unit, length_max) = match filters.get("funnel_window_interval_unit").filter(|unit| !unit.is_null()) {
-        None => (WindowUnit::Day, WINDOW_DAYS_MAX),
-        Some(unit) => match unit.as_str() {
-            Some("second") => (WindowUnit::Second, WINDOW_DAYS_MAX * 86_400),
-            Some("minute") => (WindowUnit::Minute, WINDOW_DAYS_MAX * 1_440),
-            Some("hour") => (WindowUnit::Hour, WINDOW_DAYS_MAX * 24),
-            Some("day") => (WindowUnit::Day, WINDOW_DAYS_MAX),
-            Some("week") => (WindowUnit::Week, WINDOW_DAYS_MAX / 7),
-            Some("month") => (WindowUnit::Month, WINDOW_DAYS_MAX / 31),
-            _ => return Err(invalid(field, "the unit must be second, minute, hour, day, week or month")),
-        },
-    };
-    match window_length(filters, "funnel_window_interval", length_max)? {
-        Some(length) => Ok(ConversionWindow { length, unit }),
-        None if unit != WindowUnit::Day => {
-            Err(invalid(field, "a unit needs a funnel_window_interval").hint("give the length of the window, too"))
-        }
-        None => Ok(DEFAULT_WINDOW),
-    }
-}
-
-fn window_length(filters: &Map<String, Value>, key: &str, length_max: u32) -> Result<Option<u32>> {
-    let value = match filters.get(key) {
-        None | Some(Value::Null) => return Ok(None),
-        // Clients send the number as text, too.
-        Some(Value::String(text)) => text.trim().parse().ok(),
-        Some(value) => value.as_u64().and_then(|length| u32::try_from(length).ok()),
-    };
-    match value {
-        Some(length) if (1..=length_max).contains(&length) => Ok(Some(length)),
-        _ => {
-            let message = format!("the window must be a whole number from 1 to {length_max}");
-            Err(invalid(&format!("filters.{key}"), message))
-        }
-    }
 }
 
 fn refuse_unknown_keys(filters: &Map<String, Value>) -> Result<()> {

@@ -11,6 +11,7 @@ pub mod definition;
 pub mod entity;
 pub mod experiment;
 pub mod exposure;
+pub mod expression;
 pub mod filter;
 pub mod flag;
 pub mod holdout;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::metric::Interval;
-use crate::model::settings::WeekStart;
+use crate::model::settings::{LabSettings, WeekStart};
 use crate::plan::TimeRange;
 
 /// The most buckets of one series: ten years of hours would be more.
@@ -29,13 +29,13 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// The buckets of a timezone that cover a range.
+    /// The buckets of the lab's timezone that cover a range.
     ///
     /// # Errors
     /// `Invalid` when the range is so long that there would be more than 50,000.
-    pub fn cover(range: TimeRange, interval: Interval, timezone: &TimeZone, week_start: WeekStart) -> Result<Self> {
-        let first = local(range.from_microseconds, timezone)?;
-        let mut begin = floor(&first, interval, week_start).map_err(|error| out_of_range(&error))?;
+    pub fn cover(range: TimeRange, interval: Interval, settings: &LabSettings) -> Result<Self> {
+        let first = local(range.from_microseconds, &settings.timezone)?;
+        let mut begin = floor(&first, interval, settings.week_start_day).map_err(|error| out_of_range(&error))?;
         let mut begins = Vec::new();
         let mut labels = Vec::new();
         // An experiment that has not begun yet still has the bucket of its start.
@@ -132,9 +132,13 @@ mod tests {
         text.parse::<Timestamp>().unwrap().as_microsecond()
     }
 
+    fn settings(timezone: TimeZone, week_start_day: WeekStart) -> LabSettings {
+        LabSettings { timezone, week_start_day, ..LabSettings::default() }
+    }
+
     fn cover(from: &str, until: &str, interval: Interval, zone: &str) -> Buckets {
         let range = TimeRange { from_microseconds: at(from), until_microseconds: at(until) };
-        Buckets::cover(range, interval, &TimeZone::get(zone).unwrap(), WeekStart::Sunday).unwrap()
+        Buckets::cover(range, interval, &settings(TimeZone::get(zone).unwrap(), WeekStart::Sunday)).unwrap()
     }
 
     #[test]
@@ -171,7 +175,7 @@ mod tests {
         ) {
             let zone = TimeZone::get(zone).unwrap();
             let range = TimeRange { from_microseconds: from * 1_000_000, until_microseconds: (from + seconds + 1) * 1_000_000 };
-            let buckets = Buckets::cover(range, interval, &zone, WeekStart::Monday).unwrap();
+            let buckets = Buckets::cover(range, interval, &settings(zone.clone(), WeekStart::Monday)).unwrap();
             let first = buckets.begin_microseconds[0];
             prop_assert!(first <= range.from_microseconds);
             prop_assert!(*buckets.begin_microseconds.last().unwrap() < range.until_microseconds);

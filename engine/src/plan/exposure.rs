@@ -5,12 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::model::action::Action;
 use crate::model::experiment::Experiment;
 use crate::model::exposure::{CustomExposure, FIELD};
 use crate::model::filter::{Filter, Operator, PropertyFilter};
-use crate::model::settings::LabSettings;
-use crate::plan::{EventMatch, Population};
+use crate::plan::{EventMatch, Library, Population};
 
 /// What counts as being exposed to a variant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,15 +35,10 @@ pub enum ExposureUnit {
 
 impl Exposure {
     /// The exposure of an experiment: its own, else the flag's (Q-X1).
-    pub(super) fn new(
-        experiment: &Experiment,
-        population: &Population,
-        settings: &LabSettings,
-        actions: &[Action],
-    ) -> Result<Self> {
+    pub(super) fn new(experiment: &Experiment, population: &Population, library: &Library) -> Result<Self> {
         match experiment.custom_exposure()? {
             None => Ok(Self::of_flag(population)),
-            Some(custom) => Self::custom(&custom, population, settings, actions),
+            Some(custom) => Self::custom(&custom, population, library),
         }
     }
 
@@ -64,13 +57,8 @@ impl Exposure {
         }
     }
 
-    fn custom(
-        custom: &CustomExposure,
-        population: &Population,
-        settings: &LabSettings,
-        actions: &[Action],
-    ) -> Result<Self> {
-        let matching = EventMatch::of(&custom.entity, actions)?.ok_or_else(|| {
+    fn custom(custom: &CustomExposure, population: &Population, library: &Library) -> Result<Self> {
+        let matching = EventMatch::of(&custom.entity, &library.actions)?.ok_or_else(|| {
             Error::invalid_field(FIELD, "does_not_exist", "the action of the custom exposure does not exist")
                 .hint("create it, or choose another event for the exposure")
         })?;
@@ -78,15 +66,15 @@ impl Exposure {
             matching,
             variant_property: population.variant_property(),
             unit: ExposureUnit::Events,
-            filter: test_accounts(custom.filter_test_accounts, settings)?,
+            filter: test_accounts(custom.filter_test_accounts, library)?,
         })
     }
 }
 
 /// What leaves out the lab's test accounts, if that is asked for (Q-P20).
-pub(super) fn test_accounts(filter_test_accounts: bool, settings: &LabSettings) -> Result<Filter> {
+pub(super) fn test_accounts(filter_test_accounts: bool, library: &Library) -> Result<Filter> {
     if filter_test_accounts {
-        Filter::parse(&Value::Array(settings.test_account_filters.clone()), "test_account_filters")
+        Filter::parse(&Value::Array(library.settings.test_account_filters.clone()), "test_account_filters")
     } else {
         Ok(Filter::EVERYTHING)
     }

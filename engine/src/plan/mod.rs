@@ -9,26 +9,29 @@ mod cohort;
 mod exposure;
 mod fingerprint;
 mod flag_question;
+mod library;
 mod matching;
 mod measure;
 mod moments;
 mod population;
+mod unit;
 
 pub use buckets::Buckets;
 pub use cohort::{CohortCondition, Performed, cohort_members};
 pub use exposure::{Exposure, ExposureUnit};
 pub use fingerprint::Visible;
 pub use flag_question::{FlagQuestion, requires_flag_implementation};
+pub use library::Library;
 pub use matching::{EventMatch, EventPattern};
 pub use measure::{Deadline, FunnelMeasure, Measure, TrendMeasure};
 pub use moments::interval_ends;
 pub use population::{BASELINE, Population, TimeRange};
+pub use unit::Unit;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::model::action::Action;
 use crate::model::experiment::Experiment;
 use crate::model::flag::FeatureFlag;
 use crate::model::metric::Metric;
@@ -75,25 +78,19 @@ pub struct ExposurePlan {
     pub exposure: Exposure,
 }
 
-/// Compiles the primary metric of an experiment, as of a moment. `actions` are those of the lab.
+/// Compiles the primary metric of an experiment, as of a moment.
 ///
 /// # Errors
 /// `NotReady` for a draft (B-6) and before the experiment begins; `Invalid` when the metric or the lab's test-account filters are wrong or not supported.
-pub fn compile(
-    experiment: &Experiment,
-    flag: &FeatureFlag,
-    settings: &LabSettings,
-    actions: &[Action],
-    as_of: Timestamp,
-) -> Result<Plan> {
+pub fn compile(experiment: &Experiment, flag: &FeatureFlag, library: &Library, as_of: Timestamp) -> Result<Plan> {
     if !experiment.filters.is_empty() {
         range(experiment, as_of)?;
     }
     let metric = Metric::parse(&experiment.filters)?;
-    plan(MetricRole::Primary, &metric, experiment, flag, settings, actions, as_of)
+    plan(MetricRole::Primary, &metric, experiment, flag, library, as_of)
 }
 
-/// Compiles a secondary metric of an experiment, as of a moment. `actions` are those of the lab.
+/// Compiles a secondary metric of an experiment, as of a moment.
 ///
 /// # Errors
 /// As [`compile`], for the secondary metric.
@@ -101,14 +98,12 @@ pub fn compile_secondary(
     secondary: &SecondaryMetric,
     experiment: &Experiment,
     flag: &FeatureFlag,
-    settings: &LabSettings,
-    actions: &[Action],
+    library: &Library,
     as_of: Timestamp,
 ) -> Result<Plan> {
     range(experiment, as_of)?;
     let metric = secondary.metric()?;
-    plan(MetricRole::Secondary, &metric, experiment, flag, settings, actions, as_of)
-        .map_err(|error| secondary.located(error))
+    plan(MetricRole::Secondary, &metric, experiment, flag, library, as_of).map_err(|error| secondary.located(error))
 }
 
 /// Plans who is exposed to an experiment, as of a moment, by the definition its results use (B-27).
@@ -118,16 +113,15 @@ pub fn compile_secondary(
 pub fn exposures(
     experiment: &Experiment,
     flag: &FeatureFlag,
-    settings: &LabSettings,
-    actions: &[Action],
+    library: &Library,
     as_of: Timestamp,
 ) -> Result<ExposurePlan> {
     let range = range(experiment, as_of)?;
-    refuse_aggregation_by_distinct_id(settings)?;
+    refuse_aggregation_by_distinct_id(&library.settings)?;
     let filter_test_accounts =
         if experiment.filters.is_empty() { false } else { Metric::parse(&experiment.filters)?.filter_test_accounts() };
-    let population = Population::new(experiment, flag, settings, range, filter_test_accounts)?;
-    let exposure = Exposure::new(experiment, &population, settings, actions)?;
+    let population = Population::new(experiment, flag, library, range, filter_test_accounts)?;
+    let exposure = Exposure::new(experiment, &population, library)?;
     Ok(ExposurePlan { population, exposure })
 }
 
@@ -136,21 +130,20 @@ fn plan(
     metric: &Metric,
     experiment: &Experiment,
     flag: &FeatureFlag,
-    settings: &LabSettings,
-    actions: &[Action],
+    library: &Library,
     as_of: Timestamp,
 ) -> Result<Plan> {
     refuse_other_statistics(experiment)?;
-    refuse_aggregation_by_distinct_id(settings)?;
+    refuse_aggregation_by_distinct_id(&library.settings)?;
     let range = range(experiment, as_of)?;
-    let population = Population::new(experiment, flag, settings, range, metric.filter_test_accounts())?;
+    let population = Population::new(experiment, flag, library, range, metric.filter_test_accounts())?;
     let measure = match metric {
         Metric::Trend(trend) => {
-            let exposure = Exposure::new(experiment, &population, settings, actions)?;
-            let buckets = Buckets::cover(range, trend.interval, &settings.timezone, settings.week_start_day)?;
-            Measure::Trend(TrendMeasure::new(trend, actions, exposure, buckets)?)
+            let exposure = Exposure::new(experiment, &population, library)?;
+            let buckets = Buckets::cover(range, trend.interval, &library.settings)?;
+            Measure::Trend(TrendMeasure::new(trend, library, exposure, buckets)?)
         }
-        Metric::Funnel(funnel) => Measure::Funnel(FunnelMeasure::new(funnel, actions, settings)?),
+        Metric::Funnel(funnel) => Measure::Funnel(FunnelMeasure::new(funnel, library)?),
     };
     Ok(Plan { semantics: Semantics::Compatible, role, population, measure })
 }

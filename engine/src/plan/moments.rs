@@ -38,7 +38,7 @@ pub fn interval_ends(
         from_microseconds: start.as_microsecond(),
         until_microseconds: until.as_microsecond().saturating_add(1),
     };
-    let buckets = Buckets::cover(range, interval, &settings.timezone, settings.week_start_day)?;
+    let buckets = Buckets::cover(range, interval, settings)?;
     let last_second = |begin: &i64| Timestamp::from_microsecond(begin - 1_000_000);
     let ends: Vec<_> = buckets.begin_microseconds[1..]
         .iter()

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::model::experiment::Experiment;
 use crate::model::filter::Filter;
 use crate::model::flag::FeatureFlag;
-use crate::model::settings::LabSettings;
 use crate::plan::exposure::test_accounts;
+use crate::plan::{Library, Unit};
 
 /// The key of the variant all others are compared with.
 pub const BASELINE: &str = "control";
@@ -20,6 +20,8 @@ pub struct Population {
     pub feature_flag_key: String,
     /// The known variants in the flag's order, the experiment's holdout last (L-34).
     pub variants: Vec<String>,
+    /// What events are put together by.
+    pub unit: Unit,
     /// The time range of everything (Q-D1).
     pub range: TimeRange,
     /// What every event must pass, from the lab's test-account filters (Q-P20).
@@ -55,7 +57,7 @@ impl Population {
     pub(super) fn new(
         experiment: &Experiment,
         flag: &FeatureFlag,
-        settings: &LabSettings,
+        library: &Library,
         range: TimeRange,
         filter_test_accounts: bool,
     ) -> Result<Self> {
@@ -66,8 +68,8 @@ impl Population {
             return Err(Error::not_ready(format!("the flag '{}' has no variant '{BASELINE}'", flag.key))
                 .hint("give the flag a variant with the key control"));
         }
-        let filter = test_accounts(filter_test_accounts, settings)?;
-        Ok(Self { feature_flag_key: flag.key.clone(), variants, range, filter })
+        let filter = test_accounts(filter_test_accounts, library)?;
+        Ok(Self { feature_flag_key: flag.key.clone(), variants, unit: Unit::Person, range, filter })
     }
 
     /// The property an event carries its variant in (Q-V1).

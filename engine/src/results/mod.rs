@@ -9,34 +9,36 @@ mod audit;
 mod explanation;
 mod exposed;
 mod exposure_filters;
+mod funnel;
 mod history;
 mod legacy;
 mod secondary;
 mod table;
+mod trend;
 mod warning;
 
 pub use allocation::{FlagChange, flag_warnings};
 pub use audit::{AssignmentAudit, AuditVerdict, assignment_audit};
 pub use explanation::{Explanation, Stage};
 pub use exposed::{CohortMember, ExposedPerson};
+pub use funnel::{ActionSummary, FunnelSeries, FunnelStep, FunnelVariant, LeftOut};
 pub use history::{HistoryPoint, HistoryRow, HistoryVariant, ResultHistory, history, history_rows};
 pub use legacy::{legacy, legacy_secondary};
 pub use secondary::{SecondaryMetricSummary, SecondaryResult};
 pub use table::{VariantRow, rows};
+pub use trend::{TrendSeries, TrendVariant};
 pub use warning::{Warning, warnings};
 
-use indexmap::IndexMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::action::Action;
-use crate::model::entity::{ALL_EVENTS, Entity, EntitySource};
 use crate::model::experiment::Experiment;
 use crate::model::metric::Metric;
 use crate::plan::{ExposureUnit, Measure, Plan};
-use crate::stats::{FunnelCell, FunnelCells, Measured, Outcome, TrendCell, TrendCells, funnel_arms, trend_arms};
+use crate::stats::{Measured, Outcome};
 
 /// The version of the JSON form of [`ExperimentResult`]; it grows when a reader would have to change.
 pub const FORMAT_VERSION: u32 = 1;
@@ -129,96 +131,6 @@ pub enum MetricResult {
     },
 }
 
-/// The cumulative number of events of a variant (Q-T3).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TrendSeries {
-    /// The variant's key.
-    pub variant: String,
-    /// The number of events.
-    pub count: u64,
-    /// The local date or time each bucket begins at.
-    pub labels: Vec<String>,
-    /// The number of events up to and including each bucket.
-    pub data: Vec<u64>,
-}
-
-/// A variant of a trend.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TrendVariant {
-    /// The variant's key.
-    pub key: String,
-    /// The number of events.
-    pub count: u64,
-    /// The number of exposures; 0 when nobody was seen, although the compatible statistics then use 1 (Q-X6).
-    pub absolute_exposure: u64,
-    /// The exposures as a ratio to the baseline's, as the compatible statistics use it (Q-X3, Q-X6).
-    pub exposure: f64,
-}
-
-/// The steps of a variant's funnel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FunnelSeries {
-    /// The variant's key.
-    pub variant: String,
-    /// The steps in order.
-    pub steps: Vec<FunnelStep>,
-}
-
-/// One step of a funnel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FunnelStep {
-    /// The position of the step, from 0.
-    pub order: usize,
-    /// The name of the step: the definition's own, else the event's or the action's.
-    pub name: String,
-    /// The event of the step; null is every event (Q-A3), unless there is an action.
-    pub event: Option<String>,
-    /// The action of the step, if it is one.
-    pub action: Option<ActionSummary>,
-    /// The number of persons that reached at least this step (Q-F2).
-    pub count: u64,
-    /// The mean time the persons took from the step before, in seconds; null for the first step and where nobody came.
-    pub average_conversion_seconds: Option<f64>,
-    /// The median of these times, in seconds.
-    pub median_conversion_seconds: Option<f64>,
-}
-
-/// The action a step is made of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ActionSummary {
-    /// The action's number.
-    pub id: i64,
-    /// Its name.
-    pub name: String,
-}
-
-/// A variant of a funnel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FunnelVariant {
-    /// The variant's key.
-    pub key: String,
-    /// Persons that reached the last step.
-    pub success_count: u64,
-    /// Persons that entered but did not reach the last step.
-    pub failure_count: u64,
-}
-
-/// Persons that entered a funnel without belonging to a known variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LeftOut {
-    /// No event of theirs carries a flag value (Q-F7).
-    pub without_variant: u64,
-    /// Their first flag value is not a known variant (Q-F6).
-    pub with_foreign_variant: u64,
-}
-
 /// Puts counts and judgement into their outward form, with the names of the definition.
 ///
 /// `filters` define the metric, and `actions` are those of the lab.
@@ -241,15 +153,15 @@ pub fn metric_result(
                 Measure::Trend(trend) => trend.exposure.unit,
                 Measure::Funnel(_) => ExposureUnit::Persons,
             },
-            insight: trend_insight(plan, cells),
-            variants: trend_variants(cells),
+            insight: trend::trend_insight(plan, cells),
+            variants: trend::trend_variants(cells),
             events_without_variant: cells.events_without_variant,
             outcome,
         },
         Measured::Funnel(cells) => MetricResult::Funnel {
             filters,
-            insight: funnel_insight(metric, actions, cells),
-            variants: funnel_variants(cells),
+            insight: funnel::funnel_insight(metric, actions, cells),
+            variants: funnel::funnel_variants(cells),
             left_out: LeftOut {
                 without_variant: cells.persons_without_variant,
                 with_foreign_variant: cells.persons_with_foreign_variant,
@@ -273,83 +185,4 @@ impl MetricResult {
 #[must_use]
 pub fn json_schema() -> Value {
     schemars::schema_for!(ExperimentResult).to_value()
-}
-
-fn trend_insight(plan: &Plan, cells: &TrendCells) -> Vec<TrendSeries> {
-    let labels = match &plan.measure {
-        Measure::Trend(measure) => measure.buckets.labels.clone(),
-        Measure::Funnel(_) => Vec::new(),
-    };
-    let series = |cell: &TrendCell| TrendSeries {
-        variant: cell.variant.clone(),
-        count: cell.events(),
-        labels: labels.clone(),
-        data: running_total(&cell.events_by_bucket),
-    };
-    let mut insight: Vec<_> = cells.variants.iter().filter(|cell| cell.events() > 0).map(series).collect();
-    insight.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.variant.cmp(&b.variant)));
-    insight
-}
-
-fn running_total(counts: &[u64]) -> Vec<u64> {
-    let add = |total: &mut u64, count: &u64| {
-        *total += count;
-        Some(*total)
-    };
-    counts.iter().scan(0, add).collect()
-}
-
-fn trend_variants(cells: &TrendCells) -> Vec<TrendVariant> {
-    let exposed: IndexMap<_, _> = cells.variants.iter().map(|cell| (cell.variant.as_str(), cell)).collect();
-    let variant = |arm: crate::stats::legacy_trend::TrendArm| {
-        let cell = exposed.get(arm.key.as_str());
-        TrendVariant {
-            count: cell.map_or(0, |cell| cell.events()),
-            absolute_exposure: cell.map_or(0, |cell| cell.exposures),
-            exposure: arm.exposure,
-            key: arm.key,
-        }
-    };
-    trend_arms(cells).into_iter().map(variant).collect()
-}
-
-fn funnel_insight(metric: &Metric, actions: &[Action], cells: &FunnelCells) -> Vec<FunnelSeries> {
-    let steps = metric.entities();
-    let series = |cell: &FunnelCell| FunnelSeries {
-        variant: cell.variant.clone(),
-        steps: steps.iter().enumerate().map(|(order, entity)| funnel_step(cell, order, entity, actions)).collect(),
-    };
-    cells.variants.iter().filter(|cell| cell.entered() > 0).map(series).collect()
-}
-
-fn funnel_step(cell: &FunnelCell, order: usize, entity: &Entity, actions: &[Action]) -> FunnelStep {
-    let (event, action) = match &entity.source {
-        EntitySource::Event(name) => (Some(name.clone()), None),
-        EntitySource::AllEvents => (None, None),
-        EntitySource::Action(id) => (None, actions.iter().find(|action| action.id == *id)),
-    };
-    let own_name = action.map(|action| action.name.as_str()).or(event.as_deref()).unwrap_or(ALL_EVENTS);
-    let time = order.checked_sub(1).and_then(|before| cell.conversion_times[before]);
-    FunnelStep {
-        order,
-        name: entity.custom_name.as_deref().unwrap_or(own_name).to_owned(),
-        action: action.map(|action| ActionSummary { id: action.id, name: action.name.clone() }),
-        event,
-        count: cell.persons_by_step[order],
-        average_conversion_seconds: time.map(|time| time.average_seconds),
-        median_conversion_seconds: time.map(|time| time.median_seconds),
-    }
-}
-
-fn funnel_variants(cells: &FunnelCells) -> Vec<FunnelVariant> {
-    let counts: IndexMap<_, _> = cells.variants.iter().map(|cell| (cell.variant.as_str(), cell)).collect();
-    let variant = |arm: crate::stats::legacy_funnel::FunnelArm| {
-        let cell = counts[arm.key.as_str()];
-        FunnelVariant {
-            success_count: cell.completed(),
-            failure_count: cell.entered() - cell.completed(),
-            key: arm.key,
-        }
-    };
-    funnel_arms(cells).into_iter().map(variant).collect()
 }

@@ -3,6 +3,7 @@
 use crate::plan::{Exposure, ExposurePlan, ExposureUnit, Population};
 use crate::sql::Sql;
 use crate::sql::population::{in_range, known_variants, matches, variant_text};
+use crate::sql::unit::unit;
 
 /// Exposures per variant: distinct persons (Q-X1, Q-X2, Q-X8) or events (Q-X4).
 pub(super) fn counts(population: &Population, exposure: &Exposure) -> Sql {
@@ -10,7 +11,11 @@ pub(super) fn counts(population: &Population, exposure: &Exposure) -> Sql {
     sql.text("SELECT ");
     variant_text(&mut sql, &exposure.variant_property);
     match exposure.unit {
-        ExposureUnit::Persons => sql.text(" AS variant, count(DISTINCT e.person_id) AS exposures\n"),
+        ExposureUnit::Persons => {
+            sql.text(" AS variant, count(DISTINCT ");
+            unit(&mut sql, &population.unit);
+            sql.text(") AS exposures\n")
+        }
         ExposureUnit::Events => sql.text(" AS variant, count(*) AS exposures\n"),
     };
     from(&mut sql, population, exposure);

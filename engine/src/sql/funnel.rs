@@ -1,17 +1,20 @@
-//! The query of a funnel: its events, person by person, for the kernel.
+//! The query of a funnel: its events, unit by unit, for the kernel.
 
 use crate::plan::{FunnelMeasure, Population};
 use crate::sql::Sql;
 use crate::sql::population::{in_population, matches, variant_text};
+use crate::sql::unit::unit;
 
-/// The events that match any step, by person, time and id.
+/// The events that match any step, by unit, time and id.
 ///
 /// `steps` has bit k set when the event matches step k. `variant` is 0 when the event carries no flag value, the position of
 /// the known variant counted from 1, and one more than the number of variants for a foreign value, which still decides the
 /// person's first touch (Q-F5, Q-F6).
 pub(super) fn events(population: &Population, measure: &FunnelMeasure) -> Sql {
     let mut sql = Sql::new();
-    sql.text("SELECT person_id, timestamp, steps, variant FROM (\n  SELECT e.person_id, epoch_us(e.timestamp) AS timestamp, e.uuid, ");
+    sql.text("SELECT unit, timestamp, steps, variant FROM (\n  SELECT ");
+    unit(&mut sql, &population.unit);
+    sql.text(" AS unit, epoch_us(e.timestamp) AS timestamp, e.uuid, ");
     step_bits(&mut sql, measure);
     sql.text(" AS steps,\n    ");
     variant_position(&mut sql, population);
@@ -22,7 +25,7 @@ pub(super) fn events(population: &Population, measure: &FunnelMeasure) -> Sql {
         matches(sql, step);
         sql.text(")");
     });
-    sql.text(")\n)\nORDER BY person_id, timestamp, uuid");
+    sql.text(")\n)\nWHERE unit IS NOT NULL\nORDER BY unit, timestamp, uuid");
     sql
 }
 

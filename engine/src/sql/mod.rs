@@ -13,6 +13,7 @@ mod flag_question;
 mod funnel;
 mod population;
 mod trend;
+mod unit;
 mod write;
 
 pub use assignments::logged_assignments;
@@ -41,7 +42,7 @@ pub enum Purpose {
     Exposures,
     /// Events of exposure per variant: columns `variant`, `exposures`.
     ExposureEvents,
-    /// The events of a funnel, by person and time: columns `person_id`, `timestamp`, `steps`, `variant`.
+    /// The events of a funnel, by unit and time: columns `unit`, `timestamp`, `steps`, `variant`.
     FunnelEvents,
 }
 
