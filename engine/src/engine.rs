@@ -13,7 +13,9 @@ mod files;
 mod flags;
 mod history;
 mod library;
+mod metric;
 mod secondary;
+mod units;
 
 pub use apply::{ApplyAction, ApplyReport, DocumentChange, FieldChange};
 pub use files::{read_documents, write_documents};
@@ -39,7 +41,7 @@ use crate::model::filter::Filter;
 use crate::model::flag::FeatureFlag;
 use crate::model::metric::Metric;
 use crate::model::settings::LabSettings;
-use crate::plan::{self, Library, Plan, Visible};
+use crate::plan::{self, Library, Measure, Plan, Visible};
 use crate::results::{
     self, ExperimentResult, ExperimentSummary, Explanation, FORMAT_VERSION, MetricResult, Provenance,
 };
@@ -357,7 +359,7 @@ impl Engine {
 
     fn compute(&self, plan: &Plan, reader: &Reader) -> Result<Computed> {
         let (measured, _) = backend::measure(plan, reader, &self.interrupt)?;
-        let outcome = stats::judge(&measured)?;
+        let outcome = stats::judge(plan, &measured)?;
         Ok(Computed { measured, outcome })
     }
 
@@ -403,10 +405,13 @@ impl Definition {
 
     /// Puts names on computed numbers.
     fn named(&self, filters: &Map<String, Value>, plan: &Plan, computed: &Computed) -> Result<MetricResult> {
-        let metric = Metric::parse(filters)?;
         let Computed { measured, outcome } = computed;
         let outcome = outcome.clone();
-        Ok(results::metric_result(&self.experiment, filters, &metric, &self.library.actions, plan, measured, outcome))
+        if let (Measured::Units(cells), Measure::Units(measure)) = (measured, &plan.measure) {
+            return Ok(results::unit_result(filters, plan, measure, cells, outcome));
+        }
+        let metric = Metric::parse(filters)?;
+        results::metric_result(&self.experiment, filters, &metric, &self.library.actions, plan, measured, outcome)
     }
 }
 

@@ -2,6 +2,9 @@
 
 mod funnel;
 mod trend;
+mod units;
+
+pub use units::{SeriesCells, for_each_unit, unit_series};
 
 use std::time::Instant;
 
@@ -9,6 +12,7 @@ use arrow::array::RecordBatch;
 
 use self::funnel::FunnelScan;
 use self::trend::TrendScan;
+use self::units::UnitScan;
 use crate::error::Result;
 use crate::events::{Interrupt, Reader};
 use crate::plan::{Measure, Plan};
@@ -35,12 +39,14 @@ pub fn measure(plan: &Plan, reader: &Reader, interrupt: &Interrupt) -> Result<(M
 enum Cells<'a> {
     Trend(TrendScan<'a>),
     Funnel(FunnelScan<'a>),
+    Units(UnitScan<'a>),
 }
 
 impl<'a> Cells<'a> {
     fn new(plan: &'a Plan) -> Result<Self> {
         Ok(match &plan.measure {
             Measure::Trend(measure) => Self::Trend(TrendScan::new(&plan.population, measure)),
+            Measure::Units(measure) => Self::Units(UnitScan::new(&plan.population, measure)),
             Measure::Funnel(measure) => Self::Funnel(FunnelScan::new(&plan.population, measure)?),
         })
     }
@@ -49,6 +55,7 @@ impl<'a> Cells<'a> {
         match self {
             Self::Trend(scan) => scan.read(purpose, batch),
             Self::Funnel(scan) => scan.read(batch),
+            Self::Units(scan) => scan.read(batch),
         }
     }
 
@@ -56,6 +63,7 @@ impl<'a> Cells<'a> {
         match self {
             Self::Trend(scan) => Measured::Trend(scan.finish()),
             Self::Funnel(scan) => Measured::Funnel(scan.finish()),
+            Self::Units(scan) => Measured::Units(scan.finish()),
         }
     }
 }

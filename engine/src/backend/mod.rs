@@ -7,5 +7,5 @@
 mod local;
 mod persons;
 
-pub use local::measure;
-pub use persons::{cohort_members, exposures, requires_flag_implementation};
+pub use local::{SeriesCells, for_each_unit, measure, unit_series};
+pub use persons::{cohort_members, exposures, person_names, requires_flag_implementation};

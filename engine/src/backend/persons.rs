@@ -1,5 +1,7 @@
 //! Lists of persons, and questions about single events.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{ArrowPrimitiveType, Int64Type, UInt32Type};
 use jiff::Timestamp;
@@ -42,6 +44,22 @@ pub fn cohort_members(
         Ok(())
     })?;
     Ok(members)
+}
+
+/// What some persons are called: the smallest distinct id of each.
+///
+/// # Errors
+/// `Query` when the event store refuses; `Interrupted`.
+pub fn person_names(wanted: &BTreeSet<u32>, reader: &Reader, interrupt: &Interrupt) -> Result<BTreeMap<u32, String>> {
+    let mut names = BTreeMap::new();
+    reader.scan(&sql::render_person_names(), interrupt, &mut |batch| {
+        let persons = numbers::<UInt32Type>(batch, "person_id")?;
+        let distinct_ids = texts(batch, "distinct_id")?;
+        let rows = persons.iter().enumerate().filter(|(_, person)| wanted.contains(person));
+        names.extend(rows.map(|(row, person)| (*person, distinct_ids.value(row).to_owned())));
+        Ok(())
+    })?;
+    Ok(names)
 }
 
 /// Whether no event carries the flag yet, so that it still needs to be implemented (Q-W1).

@@ -36,16 +36,18 @@ const OF_HOLDOUT: &str = "
     WHERE experiment.holdout_id = ?1 ORDER BY experiment.id";
 const INSERT: &str = "
     INSERT INTO experiment (id, name, description, start_date, end_date, feature_flag_id, holdout_id,
-        exposure_cohort_id, parameters, filters, secondary_metrics, metrics, metrics_secondary, stats_config, type,
+        exposure_cohort_id, parameters, filters, secondary_metrics, metrics, metrics_secondary, stats_config,
+        exposure_criteria, only_count_matured_users, type,
         variants, archived, conclusion, conclusion_comment, created_by, created_at, updated_at)
     VALUES (nullif(:id, 0), :name, :description, :start_date, :end_date, :feature_flag_id, :holdout_id,
         :exposure_cohort_id, :parameters, :filters, :secondary_metrics, :metrics, :metrics_secondary, :stats_config,
-        :type, :variants, :archived, :conclusion, :conclusion_comment, :created_by, :created_at, :updated_at)";
+        :exposure_criteria, :only_count_matured_users, :type, :variants, :archived, :conclusion, :conclusion_comment, :created_by, :created_at, :updated_at)";
 const UPDATE: &str = "
     UPDATE experiment SET name = :name, description = :description, start_date = :start_date, end_date = :end_date,
         feature_flag_id = :feature_flag_id, holdout_id = :holdout_id, exposure_cohort_id = :exposure_cohort_id,
         parameters = :parameters, filters = :filters, secondary_metrics = :secondary_metrics, metrics = :metrics,
-        metrics_secondary = :metrics_secondary, stats_config = :stats_config, type = :type, variants = :variants,
+        metrics_secondary = :metrics_secondary, stats_config = :stats_config,
+        exposure_criteria = :exposure_criteria, only_count_matured_users = :only_count_matured_users, type = :type, variants = :variants,
         archived = :archived, conclusion = :conclusion, conclusion_comment = :conclusion_comment, created_by = :created_by, created_at = :created_at, updated_at = :updated_at
     WHERE id = :id";
 const DELETE: &str = "DELETE FROM experiment WHERE id = ?1";
@@ -176,6 +178,8 @@ impl Transaction<'_> {
             ":metrics": experiment.metrics.as_ref().map(Json),
             ":metrics_secondary": experiment.metrics_secondary.as_ref().map(Json),
             ":stats_config": Json(&experiment.stats_config),
+            ":exposure_criteria": experiment.exposure_criteria.as_ref().map(Json),
+            ":only_count_matured_users": experiment.only_count_matured_users,
             ":type": experiment.kind.map(Word),
             ":variants": experiment.variants.as_ref().map(Json),
             ":archived": experiment.archived,
@@ -208,6 +212,8 @@ fn read_experiment(row: &Row<'_>) -> rusqlite::Result<Experiment> {
         metrics: row.get::<_, Option<Json<_>>>("metrics")?.map(|json| json.0),
         metrics_secondary: row.get::<_, Option<Json<_>>>("metrics_secondary")?.map(|json| json.0),
         stats_config: row.get::<_, Json<_>>("stats_config")?.0,
+        exposure_criteria: row.get::<_, Option<Json<_>>>("exposure_criteria")?.map(|json| json.0),
+        only_count_matured_users: row.get("only_count_matured_users")?,
         kind: row.get::<_, Option<Word<_>>>("type")?.map(|word| word.0),
         variants: row.get::<_, Option<Json<_>>>("variants")?.map(|json| json.0),
         archived: row.get("archived")?,

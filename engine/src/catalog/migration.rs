@@ -11,8 +11,11 @@ use crate::error::{Error, Result};
 const APPLICATION_ID: i64 = 0x6162_646b;
 
 /// All migrations in order. Published ones never change; a change of the tables is a new file at the end.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/001_definitions.sql"), include_str!("migrations/002_conclusions.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/001_definitions.sql"),
+    include_str!("migrations/002_conclusions.sql"),
+    include_str!("migrations/003_exposure_criteria.sql"),
+];
 
 /// The version of a catalog that is up to date.
 #[expect(clippy::cast_possible_wrap, reason = "there are a few migrations")]

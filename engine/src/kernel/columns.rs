@@ -1,5 +1,9 @@
 //! Reading rows out of Arrow batches, unit by unit.
 
+mod unit_rows;
+
+pub use unit_rows::UnitRowsReader;
+
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, UInt32Type};
 
@@ -16,7 +20,7 @@ pub struct UnitEvents {
 }
 
 /// Which unit a row belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UnitKey {
     /// The store's number of a person.
     Person(u32),

@@ -6,3 +6,4 @@
 pub mod columns;
 pub mod conversion;
 pub mod funnel;
+pub mod units;

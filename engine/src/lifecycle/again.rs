@@ -73,6 +73,8 @@ pub fn duplicate(
         metrics: experiment.metrics.clone(),
         metrics_secondary: experiment.metrics_secondary.clone(),
         stats_config: experiment.stats_config.clone(),
+        exposure_criteria: experiment.exposure_criteria.clone(),
+        only_count_matured_users: experiment.only_count_matured_users,
         kind: experiment.kind,
         archived: false,
     };

@@ -112,6 +112,8 @@ fn new_experiment(request: CreateExperiment, flag: &FeatureFlag, now: Timestamp)
         metrics: request.metrics,
         metrics_secondary: request.metrics_secondary,
         stats_config: request.stats_config,
+        exposure_criteria: request.exposure_criteria,
+        only_count_matured_users: request.only_count_matured_users,
         kind: request.kind,
         variants: Some(variants),
         archived: request.archived,

@@ -169,6 +169,8 @@ fn changes(
         metrics: differing(&experiment.metrics, &request.metrics),
         metrics_secondary: differing(&experiment.metrics_secondary, &request.metrics_secondary),
         stats_config: differing(&experiment.stats_config, &request.stats_config),
+        exposure_criteria: differing(&experiment.exposure_criteria, &request.exposure_criteria),
+        only_count_matured_users: differing(&experiment.only_count_matured_users, &request.only_count_matured_users),
         ..definition.state.clone()
     })
 }

@@ -40,6 +40,8 @@ pub fn create_web(
         metrics: Some(Vec::new()),
         metrics_secondary: Some(Vec::new()),
         stats_config: Map::new(),
+        exposure_criteria: None,
+        only_count_matured_users: false,
         kind: Some(ExperimentKind::Web),
         archived: false,
     };

@@ -53,6 +53,12 @@ pub struct Experiment {
     pub metrics_secondary: Option<Vec<Value>>,
     /// How the results are judged.
     pub stats_config: Map<String, Value>,
+    /// Who counts as exposed in modern metrics, as the client gave it (M-10, M-13).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure_criteria: Option<Map<String, Value>>,
+    /// Whether modern metrics count only units whose window has passed (M-15).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_count_matured_users: bool,
     /// What the experiment runs on.
     #[serde(rename = "type")]
     pub kind: Option<ExperimentKind>,

@@ -59,6 +59,12 @@ impl Buckets {
         self.begin_microseconds.partition_point(|begin| *begin <= instant).saturating_sub(1)
     }
 
+    /// The index of the bucket that holds an instant; the first or the last for what lies outside.
+    #[must_use]
+    pub fn of_instant(&self, microseconds: i64) -> usize {
+        self.begin_microseconds.partition_point(|begin| *begin <= microseconds).saturating_sub(1)
+    }
+
     /// The number of buckets; at least one.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::plan::Plan;
+use crate::plan::{Measure, Plan};
 
 /// What a plan can see of the data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +27,12 @@ impl Plan {
         let range = &mut plan.population.range;
         let after_last_event = visible.last_event_microseconds.map_or(i64::MIN, |last| last.saturating_add(1));
         range.until_microseconds = range.until_microseconds.min(after_last_event.max(range.from_microseconds));
+        if let Measure::Units(measure) = &mut plan.measure {
+            let seen = after_last_event.max(plan.population.range.from_microseconds);
+            measure.scanned.until_microseconds = measure.scanned.until_microseconds.min(seen);
+            // Units mature as time goes by, but nobody was exposed after the last event.
+            measure.matured_by_microseconds = measure.matured_by_microseconds.map(|by| by.min(seen));
+        }
         let text = serde_json::json!({
             "engine": env!("CARGO_PKG_VERSION"),
             "data_version": visible.data_version,

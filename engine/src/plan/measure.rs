@@ -10,6 +10,8 @@ pub use trend::TrendMeasure;
 
 use serde::Serialize;
 
+use crate::plan::UnitMeasure;
+
 /// What is computed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -18,4 +20,6 @@ pub enum Measure {
     Trend(TrendMeasure),
     /// Persons per variant and step.
     Funnel(FunnelMeasure),
+    /// A value per exposed unit.
+    Units(Box<UnitMeasure>),
 }

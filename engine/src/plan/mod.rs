@@ -15,6 +15,7 @@ mod measure;
 mod moments;
 mod population;
 mod unit;
+mod units;
 
 pub use buckets::Buckets;
 pub use cohort::{CohortCondition, Performed, cohort_members};
@@ -27,6 +28,10 @@ pub use measure::{Deadline, FunnelMeasure, Measure, TrendMeasure};
 pub use moments::interval_ends;
 pub use population::{BASELINE, Population, TimeRange};
 pub use unit::Unit;
+pub use units::{
+    EventWindow, Origin, Period, RetentionRules, SequenceRules, SourceMeasure, UnitMeasure, UnitValue,
+    compile_exposure_view, compile_metric,
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -57,6 +62,8 @@ pub struct Plan {
 pub enum Semantics {
     /// The reference system as of late 2024 (rules Q-).
     Compatible,
+    /// The reference system of 2025 (rules M-): exposed units first.
+    Modern,
 }
 
 /// What a metric is to its experiment. Holdout and custom exposure hold for both roles alike (B-20).

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::plan::{Deadline, EventMatch, EventPattern, ExposureUnit, Measure, Plan};
+use crate::plan::{Deadline, EventMatch, EventPattern, ExposureUnit, Measure, Origin, Plan, UnitMeasure};
 use crate::report::number;
 use crate::report::table::{Cell, Table};
-use crate::results::Explanation;
+use crate::results::{Explanation, metric_type};
 use crate::stats::Measured;
 
 const SECOND_MICROSECONDS: i64 = 1_000_000;
@@ -85,8 +85,49 @@ fn plan(plan: &Plan) -> Vec<(&'static str, String)> {
             fields.extend(funnel.steps.iter().map(|step| ("step", event(step))));
             fields.push(("within", deadline(&funnel.deadline)));
         }
+        Measure::Units(measure) => fields.extend(units(measure)),
     }
     fields
+}
+
+/// What a modern metric looks at.
+fn units(measure: &UnitMeasure) -> Vec<(&'static str, String)> {
+    let mut fields = vec![
+        ("measure", format!("{} per exposed unit", metric_type(measure))),
+        ("exposure", event(&measure.exposure)),
+        ("variant in", measure.variant_property.clone()),
+        ("several variants", word(&measure.several_variants)),
+    ];
+    for source in &measure.sources {
+        let origin = match &source.origin {
+            Origin::Events(matching) => event(matching),
+            Origin::Table(table) => format!("table {}", table.table),
+        };
+        fields.push(("counted", format!("{} of {origin}", word(&source.aggregation))));
+    }
+    let window = measure.window;
+    if window.delay_microseconds > 0 {
+        fields.push(("not before", format!("{} after the first exposure", length(window.delay_microseconds))));
+    }
+    match window.conversion_microseconds {
+        Some(conversion) => fields.push(("within", format!("{} of an exposure", length(conversion)))),
+        None => fields.push(("within", "the experiment".into())),
+    }
+    if let Some(reach) = measure.covariate_microseconds {
+        fields.push(("covariate", format!("the {} before the first exposure", length(reach))));
+    }
+    if !measure.breakdowns.is_empty() {
+        fields.push(("broken down by", measure.breakdowns.join(", ")));
+    }
+    fields
+}
+
+fn length(microseconds: i64) -> String {
+    if microseconds % DAY_MICROSECONDS == 0 {
+        format!("{} days", microseconds / DAY_MICROSECONDS)
+    } else {
+        format!("{} s", microseconds / SECOND_MICROSECONDS)
+    }
 }
 
 fn event(event: &EventMatch) -> String {
@@ -134,6 +175,16 @@ fn counts(measured: &Measured) -> Table {
             }
             table.push(vec![Cell::text("(none)"), count(1), count(cells.persons_without_variant)]);
             table.push(vec![Cell::text("(unknown)"), count(1), count(cells.persons_with_foreign_variant)]);
+            table
+        }
+        Measured::Units(cells) => {
+            let mut table = Table::new(&["variant", "units", "sum"]);
+            for cell in &cells.variants {
+                let sum = cell.moments.sum;
+                let sum = Cell::number(number::significant_digits(sum, 6), sum);
+                table.push(vec![Cell::text(&cell.variant), count(cell.moments.count), sum]);
+            }
+            table.push(vec![Cell::text("(several)"), count(cells.several_variants.units), Cell::missing()]);
             table
         }
     }

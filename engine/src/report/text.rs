@@ -7,7 +7,7 @@ use crate::report::number;
 use crate::report::plot::intervals;
 use crate::report::table::{Cell, Table};
 use crate::results::{ExperimentResult, MetricResult, SecondaryResult, VariantRow, rows};
-use crate::stats::{Estimates, MissingData, Outcome, Rule, Rung, SignificanceCode};
+use crate::stats::{Estimates, MissingData, Observations, Outcome, Rule, Rung, Shortfall, SignificanceCode};
 
 /// The width of the plot, in characters.
 const PLOT_WIDTH: usize = 48;
@@ -54,6 +54,7 @@ pub fn verdict(result: &ExperimentResult) -> String {
     match result.result.outcome() {
         Outcome::Undecided(missing) => format!("Undecided: {}.", missing_text(*missing, &result.result)),
         Outcome::Estimated(estimates) => judged(estimates),
+        Outcome::Observed(observed) => observed_text(observed),
     }
 }
 
@@ -85,7 +86,11 @@ pub fn variant_table(result: &ExperimentResult) -> Table {
 
 /// Whether rates are shares of persons.
 fn is_share(result: &ExperimentResult) -> bool {
-    matches!(result.result, MetricResult::Funnel { .. })
+    match &result.result {
+        MetricResult::Trend { .. } => false,
+        MetricResult::Funnel { .. } => true,
+        MetricResult::Units { metric_type, .. } => ["funnel", "retention"].contains(&metric_type.as_str()),
+    }
 }
 
 fn columns(result: &ExperimentResult) -> [&'static str; 7] {
@@ -99,6 +104,7 @@ fn columns(result: &ExperimentResult) -> [&'static str; 7] {
         MetricResult::Funnel { .. } => {
             ["variant", "entered", "converted", "rate", "95 % interval", "lift", "chance to win"]
         }
+        MetricResult::Units { .. } => ["variant", "units", "sum", "value", "95 % interval", "lift", "chance to win"],
     }
 }
 
@@ -127,11 +133,33 @@ fn subject(result: &ExperimentResult) -> String {
         .end_date
         .map_or_else(|| format!("{}, running", result.provenance.as_of), |end| end.to_string());
     let start = result.experiment.start_date.map(|start| start.to_string()).unwrap_or_default();
-    let kind = match result.result {
+    let kind = match &result.result {
         MetricResult::Trend { .. } => "trend",
         MetricResult::Funnel { .. } => "funnel",
+        MetricResult::Units { metric_type, .. } => metric_type,
     };
     format!("{kind}, flag {}, {start} to {end}", result.experiment.feature_flag_key)
+}
+
+/// The values are shown, but no claim is made.
+fn observed_text(observed: &Observations) -> String {
+    let lacking = observed.shortfalls.iter().map(|(variant, lacks)| {
+        let lacks: Vec<_> = lacks.iter().map(|lack| shortfall(*lack)).collect();
+        format!("{variant} has {}", lacks.join(" and "))
+    });
+    let lacking: Vec<_> = lacking.collect();
+    if lacking.is_empty() {
+        return "Observed values; they are not judged.".into();
+    }
+    format!("Undecided: {}.", lacking.join("; "))
+}
+
+fn shortfall(lack: Shortfall) -> &'static str {
+    match lack {
+        Shortfall::NotEnoughExposures => "fewer than 50 units",
+        Shortfall::NotEnoughMetricData => "fewer than 5 conversions",
+        Shortfall::BaselineMeanIsZero => "a mean of zero",
+    }
 }
 
 fn judged(estimates: &Estimates) -> String {

@@ -251,6 +251,7 @@ struct KeptFunnelVariant {
 enum KeptOutcome {
     Estimated(KeptEstimates),
     Undecided(IgnoredAny),
+    Observed(IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -276,7 +277,7 @@ impl Kept {
         let as_of = self.experiment.end_date.map_or(asked_for, |end| end.min(asked_for));
         let estimates = match self.result.outcome() {
             KeptOutcome::Estimated(estimates) => Some(estimates),
-            KeptOutcome::Undecided(_) => None,
+            KeptOutcome::Undecided(_) | KeptOutcome::Observed(_) => None,
         };
         let code = estimates.map(|estimates| estimates.significance.code);
         let variant = |(key, units, count): (&str, u64, u64)| HistoryVariant {

@@ -17,6 +17,7 @@ pub fn legacy(result: &ExperimentResult) -> Result<Value> {
     let estimates = match result.result.outcome() {
         Outcome::Estimated(estimates) => estimates,
         Outcome::Undecided(missing) => return Err(missing_data(*missing)),
+        Outcome::Observed(_) => return Err(no_legacy_form()),
     };
     let mut body = counted(&result.result);
     body.extend(judged(&result.result, estimates));
@@ -32,7 +33,7 @@ pub fn legacy_secondary(secondary: &SecondaryResult) -> Value {
     body.extend(counted(&result.result));
     match result.result.outcome() {
         Outcome::Estimated(estimates) => body.extend(judged(&result.result, estimates)),
-        Outcome::Undecided(_) => {}
+        Outcome::Undecided(_) | Outcome::Observed(_) => {}
     }
     envelope(&body, result)
 }
@@ -59,6 +60,7 @@ fn counted(result: &MetricResult) -> Map<String, Value> {
         MetricResult::Funnel { filters, insight, .. } => {
             vec![("insight", insight.iter().map(funnel_steps).collect()), ("filters", filters.clone())]
         }
+        MetricResult::Units { metric, .. } => vec![("metric", metric.clone())],
     };
     fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
@@ -80,8 +82,14 @@ fn judged(result: &MetricResult, estimates: &Estimates) -> Map<String, Value> {
             body.insert("variants".into(), variants.iter().map(funnel_variant).collect());
             body.insert("expected_loss".into(), json!(significance.expected_loss));
         }
+        MetricResult::Units { .. } => {}
     }
     body
+}
+
+/// The reference of 2024 knows no such metrics.
+fn no_legacy_form() -> Error {
+    Error::not_allowed("a modern metric has no legacy form").hint("leave the shape out")
 }
 
 fn trend_series(series: &TrendSeries) -> Value {

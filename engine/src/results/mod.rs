@@ -8,25 +8,38 @@ mod allocation;
 mod audit;
 mod explanation;
 mod exposed;
+mod exposure_view;
 mod exposure_filters;
 mod funnel;
 mod history;
 mod legacy;
 mod secondary;
+mod series;
 mod table;
 mod trend;
+mod unit_list;
+mod units;
 mod warning;
 
 pub use allocation::{FlagChange, flag_warnings};
 pub use audit::{AssignmentAudit, AuditVerdict, assignment_audit};
 pub use explanation::{Explanation, Stage};
 pub use exposed::{CohortMember, ExposedPerson};
+pub use exposure_view::{
+    ExposureCounts, ExposureDay, ExposureRow, ExposureView, SEVERAL, exposure_rows, exposure_view,
+};
 pub use funnel::{ActionSummary, FunnelSeries, FunnelStep, FunnelVariant, LeftOut};
 pub use history::{HistoryPoint, HistoryRow, HistoryVariant, ResultHistory, history, history_rows};
 pub use legacy::{legacy, legacy_secondary};
 pub use secondary::{SecondaryMetricSummary, SecondaryResult};
+pub use series::{MetricSeries, SeriesPoint, SeriesPoints, SeriesRow, SeriesVariant, metric_series, series_rows};
 pub use table::{VariantRow, rows};
 pub use trend::{TrendSeries, TrendVariant};
+pub use unit_list::{LeftOutReason, ListedUnit, UnitSelection};
+pub use units::{
+    CovariateSums, DenominatorSums, MeanBounds, QuantileSummary, SeveralVariantsSummary, UnitBreakdown, UnitVariant,
+    metric_type, unit_result,
+};
 pub use warning::{Warning, warnings};
 
 use jiff::Timestamp;
@@ -34,6 +47,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::error::{Error, Result};
 use crate::model::action::Action;
 use crate::model::experiment::Experiment;
 use crate::model::metric::Metric;
@@ -129,12 +143,33 @@ pub enum MetricResult {
         /// The judgement, or what it lacks.
         outcome: Outcome,
     },
+    /// Of a modern metric (M-2, M-3).
+    Units {
+        /// The metric's definition.
+        metric: Value,
+        /// Its type, such as `mean` or `funnel`.
+        metric_type: String,
+        /// What is counted: `person`, `distinct_id` or `group_0` to `group_4`.
+        unit: String,
+        /// The variants, the baseline first.
+        variants: Vec<UnitVariant>,
+        /// The same by properties of the first exposure; empty without a breakdown.
+        breakdowns: Vec<UnitBreakdown>,
+        /// The units exposed to several variants, and what they could change.
+        several_variants: SeveralVariantsSummary,
+        /// Units left out because their window has not passed.
+        immature_units: u64,
+        /// The observed values.
+        outcome: Outcome,
+    },
 }
 
 /// Puts counts and judgement into their outward form, with the names of the definition.
 ///
 /// `filters` define the metric, and `actions` are those of the lab.
-#[must_use]
+///
+/// # Errors
+/// `Bug` for modern metrics: [`unit_result`] tells of them.
 pub fn metric_result(
     experiment: &Experiment,
     filters: &Map<String, Value>,
@@ -143,15 +178,16 @@ pub fn metric_result(
     plan: &Plan,
     measured: &Measured,
     outcome: Outcome,
-) -> MetricResult {
+) -> Result<MetricResult> {
     let filters = Value::Object(filters.clone());
-    match measured {
+    Ok(match measured {
+        Measured::Units(_) => return Err(Error::bug("a modern metric is told of by unit_result")),
         Measured::Trend(cells) => MetricResult::Trend {
             filters,
             exposure_filters: exposure_filters::prepared(experiment, metric, plan),
             exposure_unit: match &plan.measure {
                 Measure::Trend(trend) => trend.exposure.unit,
-                Measure::Funnel(_) => ExposureUnit::Persons,
+                Measure::Funnel(_) | Measure::Units(_) => ExposureUnit::Persons,
             },
             insight: trend::trend_insight(plan, cells),
             variants: trend::trend_variants(cells),
@@ -168,7 +204,7 @@ pub fn metric_result(
             },
             outcome,
         },
-    }
+    })
 }
 
 impl MetricResult {
@@ -176,7 +212,7 @@ impl MetricResult {
     #[must_use]
     pub fn outcome(&self) -> &Outcome {
         match self {
-            Self::Trend { outcome, .. } | Self::Funnel { outcome, .. } => outcome,
+            Self::Trend { outcome, .. } | Self::Funnel { outcome, .. } | Self::Units { outcome, .. } => outcome,
         }
     }
 }

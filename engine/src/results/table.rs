@@ -37,24 +37,36 @@ pub fn rows(result: &ExperimentResult) -> Vec<VariantRow> {
             .iter()
             .map(|variant| (variant.key.as_str(), variant.success_count + variant.failure_count, variant.success_count))
             .collect(),
+        MetricResult::Units { variants, .. } => variants
+            .iter()
+            .map(|variant| (variant.key.as_str(), variant.number_of_samples, whole(variant.sum)))
+            .collect(),
     };
     counts.into_iter().map(|(key, units, count)| row(key, units, count, result.result.outcome())).collect()
 }
 
 fn row(key: &str, units: u64, count: u64, outcome: &Outcome) -> VariantRow {
-    let estimates = match outcome {
-        Outcome::Estimated(estimates) => Some(estimates),
-        Outcome::Undecided(_) => None,
+    let (estimates, observed) = match outcome {
+        Outcome::Estimated(estimates) => (Some(estimates), None),
+        Outcome::Observed(observed) => (None, Some(observed)),
+        Outcome::Undecided(_) => (None, None),
     };
+    let rate = estimates.map(|estimates| &estimates.rate).or(observed.map(|observed| &observed.value));
+    let lift = estimates.map(|estimates| &estimates.relative_lift).or(observed.map(|observed| &observed.relative_lift));
     let interval = estimates.and_then(|estimates| estimates.credible_intervals.get(key).copied());
     VariantRow {
         variant: key.to_owned(),
         units,
         count,
-        rate: estimates.and_then(|estimates| estimates.rate.get(key).copied()),
-        rel_effect_size: estimates.and_then(|estimates| estimates.relative_lift.get(key).copied()),
+        rate: rate.and_then(|rate| rate.get(key).copied()),
+        rel_effect_size: lift.and_then(|lift| lift.get(key).copied()),
         rate_ci_lower: interval.map(|[lower, _]| lower),
         rate_ci_upper: interval.map(|[_, upper]| upper),
         chance_to_win: estimates.and_then(|estimates| estimates.probability.get(key).copied()),
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the column holds whole numbers")]
+fn whole(sum: f64) -> u64 {
+    sum.round() as u64
 }

@@ -39,7 +39,7 @@ pub struct TrendVariant {
 pub(super) fn trend_insight(plan: &Plan, cells: &TrendCells) -> Vec<TrendSeries> {
     let labels = match &plan.measure {
         Measure::Trend(measure) => measure.buckets.labels.clone(),
-        Measure::Funnel(_) => Vec::new(),
+        Measure::Funnel(_) | Measure::Units(_) => Vec::new(),
     };
     let series = |cell: &TrendCell| TrendSeries {
         variant: cell.variant.clone(),

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{BASELINE, ExposureUnit, Measure, Plan};
+use crate::results::units::unit_warnings;
 use crate::stats::{FunnelCell, FunnelCells, Measured, TrendCell, TrendCells};
 
 /// Something to be careful about, as data.
@@ -27,13 +28,17 @@ pub fn warnings(plan: &Plan, measured: &Measured) -> Vec<Warning> {
     match measured {
         Measured::Trend(cells) => trend_warnings(plan, cells),
         Measured::Funnel(cells) => funnel_warnings(cells).into_iter().collect(),
+        Measured::Units(cells) => match &plan.measure {
+            Measure::Units(measure) => unit_warnings(measure, cells),
+            Measure::Trend(_) | Measure::Funnel(_) => Vec::new(),
+        },
     }
 }
 
 fn trend_warnings(plan: &Plan, cells: &TrendCells) -> Vec<Warning> {
     let (unit, nothing) = match &plan.measure {
         Measure::Trend(trend) => (trend.exposure.unit, trend.counted.any_of.is_empty()),
-        Measure::Funnel(_) => (ExposureUnit::Persons, false),
+        Measure::Funnel(_) | Measure::Units(_) => (ExposureUnit::Persons, false),
     };
     let unexposed = cells.variants.iter().filter(|cell| cell.events() > 0 && cell.exposures == 0);
     let inside: u64 = cells.variants.iter().map(TrendCell::events).sum();

@@ -137,14 +137,14 @@ fn compares(sql: &mut Sql, key: &str, operator: &'static str, value: &str) {
 }
 
 /// A text as a finite number, or null. The database alone would also take `nan`, `inf` and `1_000` for numbers.
-fn number(sql: &mut Sql, write: impl Fn(&mut Sql)) {
+pub(super) fn number(sql: &mut Sql, write: impl Fn(&mut Sql)) {
     sql.text("TRY_CAST(regexp_extract(replace(");
     write(sql);
     sql.text(", ' ', ''), '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$') AS DOUBLE)");
 }
 
 /// The text of a property: texts without quotes, lists and objects as JSON (Q-P1).
-fn property_text(sql: &mut Sql, key: &str) {
+pub(super) fn property_text(sql: &mut Sql, key: &str) {
     sql.text("CASE WHEN variant_typeof(variant_extract(e.properties, ").value(key);
     sql.text(")) SIMILAR TO '(ARRAY|OBJECT).*' THEN variant_extract(e.properties, ").value(key);
     sql.text(")::JSON::VARCHAR ELSE variant_extract(e.properties, ").value(key).text(")::VARCHAR END");

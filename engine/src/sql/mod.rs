@@ -11,9 +11,11 @@ mod exposure;
 mod filter;
 mod flag_question;
 mod funnel;
+mod names;
 mod population;
 mod trend;
 mod unit;
+mod units;
 mod write;
 
 pub use assignments::logged_assignments;
@@ -44,6 +46,9 @@ pub enum Purpose {
     ExposureEvents,
     /// The events of a funnel, by unit and time: columns `unit`, `timestamp`, `steps`, `variant`.
     FunnelEvents,
+    /// Exposures and what is counted, by unit and time: columns `unit`, `timestamp`, `roles`, `variant`, and per source
+    /// `number_…` or `text_…`, per breakdown `breakdown_…`.
+    UnitEvents,
 }
 
 impl Purpose {
@@ -55,6 +60,7 @@ impl Purpose {
             Self::Exposures => "exposed persons per variant",
             Self::ExposureEvents => "events of exposure per variant",
             Self::FunnelEvents => "events of the funnel",
+            Self::UnitEvents => "exposures and events of the metric",
         }
     }
 }
@@ -76,6 +82,9 @@ pub fn render(plan: &Plan) -> Vec<Query> {
         Measure::Funnel(measure) => {
             vec![Query { purpose: Purpose::FunnelEvents, sql: funnel::events(&plan.population, measure) }]
         }
+        Measure::Units(measure) => {
+            vec![Query { purpose: Purpose::UnitEvents, sql: units::events(&plan.population, measure) }]
+        }
     }
 }
 
@@ -90,6 +99,12 @@ pub fn render_exposures(plan: &ExposurePlan) -> Sql {
 #[must_use]
 pub fn render_cohort_members(condition: &CohortCondition) -> Sql {
     cohort::members(condition)
+}
+
+/// What persons are called: columns `person_id`, by which they are ordered, and `distinct_id`, the smallest of its ids.
+#[must_use]
+pub fn render_person_names() -> Sql {
+    names::of_persons()
 }
 
 /// One row if some event carries the flag, else none.

@@ -17,15 +17,16 @@ pub(super) fn unit(sql: &mut Sql, unit: &Unit) {
         Unit::Group { group_type_index } => {
             sql.text("nullif(").text(group_key(*group_type_index)).text(", '')");
         }
-        Unit::Expression(Expression::Property(key)) => {
+        Unit::Expression(expression) => {
             sql.text("coalesce(");
-            variant_text(sql, key);
+            text_of(sql, expression);
             sql.text(", '')");
         }
     }
 }
 
-fn group_key(group_type_index: u8) -> &'static str {
+/// The column of a group's key; empty or null where an event belongs to none.
+pub(super) fn group_key(group_type_index: u8) -> &'static str {
     match group_type_index {
         0 => "e.group_0",
         1 => "e.group_1",
@@ -33,5 +34,12 @@ fn group_key(group_type_index: u8) -> &'static str {
         3 => "e.group_3",
         4 => "e.group_4",
         _ => "CAST(NULL AS VARCHAR)",
+    }
+}
+
+/// Writes an expression as a text, or null.
+pub(super) fn text_of(sql: &mut Sql, expression: &Expression) {
+    match expression {
+        Expression::Property(key) => variant_text(sql, key),
     }
 }

@@ -4,11 +4,13 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::plan::BASELINE;
+use crate::error::{Error, Result};
+use crate::plan::{BASELINE, Measure, Plan};
 use crate::stats::legacy_funnel::{self, FunnelArm};
 use crate::stats::legacy_trend::{self, TrendArm};
-use crate::stats::{FunnelCell, FunnelCells, Judgement, Measured, Significance, TrendCell, TrendCells};
+use crate::stats::{
+    FunnelCell, FunnelCells, Judgement, Measured, Observations, Significance, TrendCell, TrendCells, observe,
+};
 
 /// Whether a metric could be decided, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +20,8 @@ pub enum Outcome {
     Estimated(Box<Estimates>),
     /// There was not enough to judge.
     Undecided(MissingData),
+    /// The values were observed; they are not judged.
+    Observed(Box<Observations>),
 }
 
 /// The judgement of a metric, by variant key; the baseline comes first.
@@ -56,8 +60,12 @@ pub struct MissingData {
 ///
 /// # Errors
 /// `Invalid` with the code `too_much_data` for ten or more test variants.
-pub fn judge(measured: &Measured) -> Result<Outcome> {
+pub fn judge(plan: &Plan, measured: &Measured) -> Result<Outcome> {
     match measured {
+        Measured::Units(cells) => match &plan.measure {
+            Measure::Units(measure) => Ok(Outcome::Observed(Box::new(observe(measure, cells)))),
+            Measure::Trend(_) | Measure::Funnel(_) => Err(Error::bug("units were measured for another kind of metric")),
+        },
         Measured::Trend(cells) => judge_trend(cells),
         Measured::Funnel(cells) => judge_funnel(cells),
     }

@@ -2,9 +2,11 @@
 
 mod funnel;
 mod trend;
+mod units;
 
 pub use funnel::{ConversionTime, FunnelCell, FunnelCells};
 pub use trend::{TrendCell, TrendCells};
+pub use units::{BreakdownCells, QuantileCell, SeveralVariantsCells, UnitCell, UnitCells};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,4 +18,6 @@ pub enum Measured {
     Trend(TrendCells),
     /// Of a funnel.
     Funnel(FunnelCells),
+    /// Of a modern metric.
+    Units(UnitCells),
 }

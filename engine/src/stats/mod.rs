@@ -16,6 +16,8 @@
 mod bell;
 mod judge;
 mod measured;
+mod moments;
+mod observed;
 mod quadrature;
 mod secondary;
 
@@ -30,6 +32,11 @@ pub use bayes::{Bounded, Posterior};
 pub use judge::{Estimates, MissingData, Outcome, funnel_arms, judge, trend_arms};
 pub use legacy_funnel::FunnelArm;
 pub use legacy_trend::TrendArm;
-pub use measured::{ConversionTime, FunnelCell, FunnelCells, Measured, TrendCell, TrendCells};
+pub use measured::{
+    BreakdownCells, ConversionTime, FunnelCell, FunnelCells, Measured, QuantileCell, SeveralVariantsCells, TrendCell,
+    TrendCells, UnitCell, UnitCells,
+};
+pub use moments::{Moments, OtherMoments};
+pub use observed::{Observations, Shortfall, observe};
 pub use secondary::secondary_values;
 pub use significance::{Judgement, Rule, Rung, Significance, SignificanceCode};

@@ -17,6 +17,9 @@ use crate::stats::{Measured, funnel_arms, trend_arms};
 #[must_use]
 pub fn secondary_values(measured: &Measured) -> IndexMap<String, f64> {
     match measured {
+        Measured::Units(cells) => {
+            cells.variants.iter().map(|cell| (cell.variant.clone(), cell.moments.mean())).collect()
+        }
         Measured::Trend(cells) => trend_arms(cells).into_iter().map(|arm| (arm.key, arm.count)).collect(),
         Measured::Funnel(cells) => {
             let share = |success: f64, failure: f64| three_decimals(success / (success + failure));

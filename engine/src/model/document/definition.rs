@@ -13,7 +13,7 @@ use crate::model::saved_metric::CreateSavedMetric;
 use crate::model::settings::LabSettings;
 
 /// The fields of an experiment's document.
-pub(super) const EXPERIMENT_FIELDS: [&str; 20] = [
+pub(super) const EXPERIMENT_FIELDS: [&str; 22] = [
     "feature_flag_key",
     "name",
     "description",
@@ -26,6 +26,8 @@ pub(super) const EXPERIMENT_FIELDS: [&str; 20] = [
     "metrics_secondary",
     "saved_metrics",
     "stats_config",
+    "exposure_criteria",
+    "only_count_matured_users",
     "flag",
     "variants",
     "start_date",

@@ -49,6 +49,10 @@ pub fn experiment(experiment: &Experiment, parts: ExperimentParts, names: &Names
     let saved_metrics: Vec<Value> = saved_metrics.collect::<Result<_>>()?;
     put_list(&mut fields, "saved_metrics", Some(&saved_metrics));
     put_filled(&mut fields, "stats_config", experiment.stats_config.clone());
+    put_some(&mut fields, "exposure_criteria", experiment.exposure_criteria.clone());
+    if experiment.only_count_matured_users {
+        put(&mut fields, "only_count_matured_users", true);
+    }
     put_filled(&mut fields, "flag", parts.flag);
     if let Some(variants) = parts.variants {
         put(&mut fields, "variants", variants.map_or(Value::Null, Value::Object));

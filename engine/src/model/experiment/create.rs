@@ -47,6 +47,11 @@ pub struct CreateExperiment {
     /// How the results are judged.
     #[schemars(default)]
     pub stats_config: Map<String, Value>,
+    /// Who counts as exposed in modern metrics: `exposure_config`, `multiple_variant_handling`, `filterTestAccounts`.
+    pub exposure_criteria: Option<Map<String, Value>>,
+    /// Whether modern metrics count only units whose window has passed.
+    #[schemars(default)]
+    pub only_count_matured_users: bool,
     /// What the experiment runs on; absent means `product`.
     #[serde(rename = "type")]
     pub kind: Option<ExperimentKind>,
@@ -56,7 +61,7 @@ pub struct CreateExperiment {
 }
 
 /// What a client may give when it creates an experiment.
-const WRITABLE: [&str; 15] = [
+const WRITABLE: [&str; 17] = [
     "name",
     "feature_flag_key",
     "description",
@@ -70,6 +75,8 @@ const WRITABLE: [&str; 15] = [
     "metrics",
     "metrics_secondary",
     "stats_config",
+    "exposure_criteria",
+    "only_count_matured_users",
     "type",
     "archived",
 ];
@@ -116,6 +123,8 @@ impl CreateExperiment {
             metrics: payload.nullable_list("metrics")?,
             metrics_secondary: payload.nullable_list("metrics_secondary")?,
             stats_config: payload.object("stats_config")?,
+            exposure_criteria: payload.nullable_object("exposure_criteria")?,
+            only_count_matured_users: payload.boolean("only_count_matured_users", false)?,
             kind: payload.nullable_choice("type", &KINDS, ExperimentKind::Product)?,
             archived: payload.boolean("archived", false)?,
         })

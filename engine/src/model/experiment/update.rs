@@ -44,6 +44,10 @@ pub struct UpdateExperiment {
     pub metrics_secondary: Option<Option<Vec<Value>>>,
     /// How the results are judged.
     pub stats_config: Option<Map<String, Value>>,
+    /// Who counts as exposed in modern metrics.
+    pub exposure_criteria: Option<Option<Map<String, Value>>>,
+    /// Whether modern metrics count only units whose window has passed.
+    pub only_count_matured_users: Option<bool>,
     /// Whether the experiment is put away.
     pub archived: Option<bool>,
     /// What was concluded.
@@ -53,7 +57,7 @@ pub struct UpdateExperiment {
 }
 
 /// What can be changed (L-10).
-const UPDATABLE: [&str; 16] = [
+const UPDATABLE: [&str; 18] = [
     "name",
     "description",
     "start_date",
@@ -67,6 +71,8 @@ const UPDATABLE: [&str; 16] = [
     "metrics",
     "metrics_secondary",
     "stats_config",
+    "exposure_criteria",
+    "only_count_matured_users",
     "archived",
     "conclusion",
     "conclusion_comment",
@@ -112,6 +118,9 @@ impl UpdateExperiment {
             metrics: payload.if_given("metrics", Payload::nullable_list)?,
             metrics_secondary: payload.if_given("metrics_secondary", Payload::nullable_list)?,
             stats_config: payload.if_given("stats_config", Payload::object)?,
+            exposure_criteria: payload.if_given("exposure_criteria", Payload::nullable_object)?,
+            only_count_matured_users: payload
+                .if_given("only_count_matured_users", |payload, field| payload.boolean(field, false))?,
             archived: payload.if_given("archived", |payload, field| payload.boolean(field, false))?,
             conclusion: payload.if_given("conclusion", |payload, field| payload.choice_or_null(field, &CONCLUSIONS))?,
             conclusion_comment: payload.if_given("conclusion_comment", Payload::nullable_text)?,

@@ -19,10 +19,11 @@ use serde_json::{Map, Value, json};
 use super::Verdict;
 
 pub(super) fn run(record: &Value) -> Verdict {
-    if record["engine"] != "legacy" || record.get("cohorts").is_some() {
+    if record.get("cohorts").is_some() {
         return Verdict::NotBuilt;
     }
     let outcome = match record["kind"].as_str().unwrap() {
+        _ if record["engine"] == "modern" => super::modern::run(record),
         "trend" | "funnel" => primary(record),
         "secondary" => secondary(record),
         "requires_flag" => requires_flag(record),
@@ -42,14 +43,14 @@ fn is_unsupported_filter(error: &Error) -> bool {
 }
 
 /// A lab with the events, actions and settings of a journey.
-struct Journey {
+pub(super) struct Journey {
     _directory: tempfile::TempDir,
-    lab: Engine,
-    now: Timestamp,
+    pub(super) lab: Engine,
+    pub(super) now: Timestamp,
 }
 
 impl Journey {
-    fn begin(record: &Value) -> Result<Self, Error> {
+    pub(super) fn begin(record: &Value) -> Result<Self, Error> {
         let directory = tempfile::tempdir().unwrap();
         let mut lab = Engine::init(directory.path().join("lab"))?;
         let now = record["now"].as_str().unwrap_or("2030-01-01T00:00:00Z").parse::<Timestamp>().unwrap();
@@ -68,7 +69,7 @@ impl Journey {
         Ok(Self { _directory: directory, lab, now })
     }
 
-    fn create_experiment(&mut self, record: &Value) -> Result<Experiment, Error> {
+    pub(super) fn create_experiment(&mut self, record: &Value) -> Result<Experiment, Error> {
         let experiment = &record["experiment"];
         let mut parameters = experiment["parameters"].as_object().cloned().unwrap_or_default();
         parameters.insert("feature_flag_variants".into(), experiment["variants"].clone());
@@ -80,13 +81,21 @@ impl Journey {
             "start_date": experiment["start_date"], "end_date": experiment["end_date"],
             "holdout_id": experiment["holdout_id"], "secondary_metrics": experiment["secondary_metrics"],
         });
+        if let Some(index) = experiment.get("aggregation_group_type_index") {
+            request["parameters"]["aggregation_group_type_index"] = index.clone();
+        }
+        for field in ["exposure_criteria", "only_count_matured_users", "stats_config"] {
+            if let Some(value) = experiment.get(field) {
+                request[field] = value.clone();
+            }
+        }
         if let Some(filters) = experiment.get("filters") {
             request["filters"] = filters.clone();
         }
         self.lab.create_experiment(CreateExperiment::from_json(request)?, self.now, None)
     }
 
-    fn request(&self) -> ResultsRequest {
+    pub(super) fn request(&self) -> ResultsRequest {
         ResultsRequest { as_of: self.now, now: self.now, refresh: false, max_age: None }
     }
 }
@@ -195,7 +204,7 @@ fn event_lines(events: &Value) -> String {
 }
 
 /// Compares every expected output; `output` gives it by name and, to echo them, wanted keys.
-fn compare(expected: &Value, output: impl Fn(&str, &Value) -> Option<Value>) -> Verdict {
+pub(super) fn compare(expected: &Value, output: impl Fn(&str, &Value) -> Option<Value>) -> Verdict {
     let tolerance = expected["tolerance"].as_f64().unwrap_or(1e-9);
     let mut wrong = Vec::new();
     let mut seen = 0;
@@ -250,14 +259,14 @@ fn agrees(wanted: &Value, got: &Value, tolerance: f64) -> bool {
 fn trend_insight(result: &ExperimentResult) -> &[TrendSeries] {
     match &result.result {
         MetricResult::Trend { insight, .. } => insight,
-        MetricResult::Funnel { .. } => &[],
+        MetricResult::Funnel { .. } | MetricResult::Units { .. } => &[],
     }
 }
 
 fn funnel_insight(result: &ExperimentResult) -> &[FunnelSeries] {
     match &result.result {
         MetricResult::Funnel { insight, .. } => insight,
-        MetricResult::Trend { .. } => &[],
+        MetricResult::Trend { .. } | MetricResult::Units { .. } => &[],
     }
 }
 
@@ -309,20 +318,20 @@ fn absent(wanted: &Value, result: &ExperimentResult) -> Value {
 fn significant(result: &ExperimentResult) -> Value {
     match result.result.outcome() {
         Outcome::Estimated(estimates) => json!(estimates.significance.is_significant()),
-        Outcome::Undecided(_) => Value::Null,
+        Outcome::Undecided(_) | Outcome::Observed(_) => Value::Null,
     }
 }
 
 fn significance_code(result: &ExperimentResult) -> Value {
     match result.result.outcome() {
         Outcome::Estimated(estimates) => json!(estimates.significance.code),
-        Outcome::Undecided(_) => Value::Null,
+        Outcome::Undecided(_) | Outcome::Observed(_) => Value::Null,
     }
 }
 
 fn error(result: &ExperimentResult) -> Value {
     match result.result.outcome() {
-        Outcome::Estimated(_) => Value::Null,
+        Outcome::Estimated(_) | Outcome::Observed(_) => Value::Null,
         Outcome::Undecided(missing) => json!(missing),
     }
 }

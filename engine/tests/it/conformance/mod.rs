@@ -7,6 +7,7 @@
 mod flags;
 mod journeys;
 mod lifecycle;
+mod modern;
 mod statistics;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,72 @@
+//! From units to cells: the modern metrics.
+
+mod clamp;
+mod quantile;
+mod reduce;
+mod series;
+
+pub use series::{SeriesCells, unit_series};
+
+use self::reduce::reduce;
+
+use arrow::array::RecordBatch;
+
+use crate::error::Result;
+use crate::events::{Interrupt, Reader};
+use crate::kernel::columns::{UnitKey, UnitRowsReader};
+use crate::kernel::units::{UnitRecord, UnitRows, View, evaluate};
+use crate::plan::{Plan, Population, UnitMeasure};
+use crate::sql;
+use crate::stats::UnitCells;
+
+/// The units of a metric while their rows come in: one record per exposed unit, so memory grows with units, not events.
+pub(super) struct UnitScan<'a> {
+    population: &'a Population,
+    measure: &'a UnitMeasure,
+    reader: UnitRowsReader,
+    records: Vec<UnitRecord>,
+}
+
+impl<'a> UnitScan<'a> {
+    pub(super) fn new(population: &'a Population, measure: &'a UnitMeasure) -> Self {
+        Self { population, measure, reader: UnitRowsReader::new(measure), records: Vec::new() }
+    }
+
+    pub(super) fn read(&mut self, batch: &RecordBatch) -> Result<()> {
+        let Self { population, measure, reader, records } = self;
+        reader.read(batch, |_, rows| {
+            records.extend(evaluate(measure, population.range, rows, View::whole(measure)));
+            Ok(())
+        })
+    }
+
+    pub(super) fn finish(mut self) -> UnitCells {
+        let Self { population, measure, reader, records } = &mut self;
+        let last = reader.finish(|_, rows| {
+            records.extend(evaluate(measure, population.range, rows, View::whole(measure)));
+            Ok(())
+        });
+        debug_assert!(last.is_ok(), "nothing above fails");
+        reduce(&self.population.variants, self.measure, &self.records)
+    }
+}
+
+/// Hands over the rows of every unit that is exposed or has events of the metric, one unit after another.
+///
+/// # Errors
+/// `Query` when the event store refuses; `Interrupted`; and whatever `each` returns.
+pub fn for_each_unit(
+    plan: &Plan,
+    measure: &UnitMeasure,
+    reader: &Reader,
+    interrupt: &Interrupt,
+    each: &mut dyn FnMut(&UnitKey, &UnitRows) -> Result<()>,
+) -> Result<u64> {
+    let mut units = UnitRowsReader::new(measure);
+    let mut rows = 0;
+    for query in sql::render(plan) {
+        rows += reader.scan(&query.sql, interrupt, &mut |batch| units.read(batch, &mut *each))?;
+    }
+    units.finish(&mut *each)?;
+    Ok(rows)
+}

@@ -1,0 +1,158 @@
+//! Reading exposures and events of units out of Arrow batches.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
+use arrow::datatypes::{Float64Type, Int64Type, UInt32Type};
+
+use super::{UnitColumn, UnitKey, column};
+use crate::error::{Error, Result};
+use crate::kernel::units::UnitRows;
+use crate::model::experiment_metric::ValueOf;
+use crate::plan::UnitMeasure;
+
+/// Collects the rows of one unit after another from batches that are sorted by unit, time and id.
+///
+/// Only the rows of one unit are kept at a time, so memory does not grow with the data.
+#[derive(Debug)]
+pub struct UnitRowsReader {
+    unit: Option<UnitKey>,
+    rows: UnitRows,
+    /// Per source, what it has a column of.
+    values: Vec<Values>,
+    /// The texts of the unit at hand, numbered from 1.
+    texts: HashMap<String, u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Values {
+    None,
+    Numbers,
+    Texts,
+}
+
+impl UnitRowsReader {
+    /// A reader for the rows of a metric.
+    #[must_use]
+    pub fn new(measure: &UnitMeasure) -> Self {
+        let values = |value: &ValueOf| match value {
+            ValueOf::Nothing => Values::None,
+            ValueOf::Session | ValueOf::Group(_) => Values::Texts,
+            ValueOf::Property(_) | ValueOf::Expression(_) | ValueOf::Column(_) => Values::Numbers,
+        };
+        let sources = measure.sources.len();
+        let rows = UnitRows {
+            numbers: vec![Vec::new(); sources],
+            texts: vec![Vec::new(); sources],
+            breakdowns: vec![Vec::new(); measure.breakdowns.len()],
+            ..UnitRows::default()
+        };
+        let values = measure.sources.iter().map(|source| values(&source.value)).collect();
+        Self { unit: None, rows, values, texts: HashMap::new() }
+    }
+
+    /// Reads a batch and calls `each` for every unit that is complete.
+    ///
+    /// # Errors
+    /// `Bug` when the batch has other columns; and whatever `each` returns.
+    pub fn read(&mut self, batch: &RecordBatch, mut each: impl FnMut(&UnitKey, &UnitRows) -> Result<()>) -> Result<()> {
+        let units = UnitColumn::of(batch)?;
+        let timestamps = column::<Int64Type>(batch, "timestamp")?;
+        let roles = column::<UInt32Type>(batch, "roles")?;
+        let variants = column::<UInt32Type>(batch, "variant")?;
+        let columns = self.value_columns(batch)?;
+        let breakdowns = (0..self.rows.breakdowns.len())
+            .map(|index| texts(batch, &format!("breakdown_{index}")))
+            .collect::<Result<Vec<_>>>()?;
+        for row in 0..batch.num_rows() {
+            if !self.unit.as_ref().is_some_and(|unit| units.is(row, unit)) {
+                self.finish(&mut each)?;
+                self.unit = Some(units.key(row));
+            }
+            self.rows.timestamps.push(timestamps[row]);
+            self.rows.roles.push(roles[row]);
+            self.rows.variants.push(variants[row]);
+            self.push_values(&columns, row);
+            for (values, column) in self.rows.breakdowns.iter_mut().zip(&breakdowns) {
+                // Only exposures are broken down by.
+                let is_exposure = roles[row] & 1 != 0 && !column.is_null(row);
+                values.push(is_exposure.then(|| column.value(row).to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `each` for the last unit.
+    ///
+    /// # Errors
+    /// Whatever `each` returns.
+    pub fn finish(&mut self, mut each: impl FnMut(&UnitKey, &UnitRows) -> Result<()>) -> Result<()> {
+        if let Some(unit) = self.unit.take() {
+            each(&unit, &self.rows)?;
+            self.rows.clear();
+            self.texts.clear();
+        }
+        Ok(())
+    }
+
+    fn value_columns<'a>(&self, batch: &'a RecordBatch) -> Result<Vec<ValueColumn<'a>>> {
+        let of = |(index, values): (usize, &Values)| match values {
+            Values::None => Ok(ValueColumn::None),
+            Values::Numbers => numbers(batch, &format!("number_{index}")).map(ValueColumn::Numbers),
+            Values::Texts => texts(batch, &format!("text_{index}")).map(ValueColumn::Texts),
+        };
+        self.values.iter().enumerate().map(of).collect()
+    }
+
+    fn push_values(&mut self, columns: &[ValueColumn<'_>], row: usize) {
+        for (source, column) in columns.iter().enumerate() {
+            match column {
+                ValueColumn::None => {}
+                ValueColumn::Numbers(column) => {
+                    self.rows.numbers[source].push(if column.is_null(row) { f64::NAN } else { column.value(row) });
+                }
+                ValueColumn::Texts(column) => {
+                    let text = if column.is_null(row) { "" } else { column.value(row) };
+                    let number = if text.is_empty() { 0 } else { number_of(&mut self.texts, text) };
+                    self.rows.texts[source].push(number);
+                }
+            }
+        }
+    }
+}
+
+enum ValueColumn<'a> {
+    None,
+    Numbers(&'a Float64Array),
+    Texts(&'a StringArray),
+}
+
+impl UnitRows {
+    fn clear(&mut self) {
+        self.timestamps.clear();
+        self.roles.clear();
+        self.variants.clear();
+        self.numbers.iter_mut().for_each(Vec::clear);
+        self.texts.iter_mut().for_each(Vec::clear);
+        self.breakdowns.iter_mut().for_each(Vec::clear);
+    }
+}
+
+fn number_of(texts: &mut HashMap<String, u32>, text: &str) -> u32 {
+    if let Some(number) = texts.get(text) {
+        return *number;
+    }
+    let number = u32::try_from(texts.len() + 1).unwrap_or(u32::MAX);
+    texts.insert(text.to_owned(), number);
+    number
+}
+
+fn numbers<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Float64Array> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>());
+    column.ok_or_else(|| Error::bug(format!("the column {name} of a query is missing or of another type")))
+}
+
+fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+    column.ok_or_else(|| Error::bug(format!("the column {name} of a query is missing or of another type")))
+}

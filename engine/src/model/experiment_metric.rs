@@ -1,0 +1,153 @@
+//! Modern metrics (`ExperimentMetric`): a value per exposed unit, summed up per variant (query rules M-1 to M-53).
+//!
+//! Beyond the reference's four types there are quantiles, the time to convert, and numbers from an expression.
+
+mod kind;
+mod outliers;
+mod source;
+mod span;
+
+pub use kind::{Exclusion, FunnelOrder, Measured, QuantileOf, Retention, StartHandling};
+pub use outliers::{Outliers, PercentileMethod};
+pub use source::{Aggregation, Source, SourceKind, TableSource, ValueOf};
+pub use span::{Span, SpanUnit};
+
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::model::fields::{Fields, invalid};
+
+/// A modern metric, read and checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExperimentMetric {
+    /// The name, if the definition gives one.
+    pub name: Option<String>,
+    /// The id other systems know it by, if the definition gives one.
+    pub uuid: Option<String>,
+    /// Which direction is good.
+    pub goal: Goal,
+    /// What is measured.
+    pub measured: Measured,
+    /// Which events of a unit count.
+    pub window: Window,
+    /// Properties of the first exposure that the result is broken down by (M-60); mostly none.
+    pub breakdowns: Vec<String>,
+}
+
+/// Which direction of a metric is good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Goal {
+    /// More is better.
+    #[default]
+    Increase,
+    /// Less is better.
+    Decrease,
+}
+
+/// Which events of a unit count, by their time (M-21).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// How long after an exposure events count; without it, until the experiment ends.
+    pub conversion: Option<Span>,
+    /// How long after the first exposure they begin to count.
+    pub delay: Option<Span>,
+    /// How much of the experiment's last time counts; without it, all.
+    pub lookback: Option<Span>,
+}
+
+/// The value of `kind` that says that a metric has this form.
+pub const KIND: &str = "ExperimentMetric";
+
+/// The most properties a metric is broken down by (M-60).
+const BREAKDOWNS_MAX: usize = 3;
+
+/// Keys that every type of metric has.
+const COMMON: [&str; 17] = [
+    "kind",
+    "metric_type",
+    "name",
+    "description",
+    "uuid",
+    "fingerprint",
+    "goal",
+    "isSharedMetric",
+    "sharedMetricId",
+    "version",
+    "breakdownFilter",
+    "conversion_window",
+    "conversion_window_unit",
+    "delay",
+    "delay_unit",
+    "lookback_window",
+    "lookback_window_unit",
+];
+
+impl ExperimentMetric {
+    /// Reads a metric; `field` is where it stands, for messages.
+    ///
+    /// # Errors
+    /// `Invalid`, with the field, when a key is unknown or missing, or a setting is wrong.
+    ///
+    /// ```
+    /// use abduck::model::experiment_metric::{ExperimentMetric, Measured};
+    ///
+    /// let metric = serde_json::json!({"metric_type": "mean", "source": {"kind": "EventsNode", "event": "purchase",
+    ///     "math": "sum", "math_property": "amount"}, "conversion_window": 14, "conversion_window_unit": "day"});
+    /// let metric = ExperimentMetric::parse(metric.as_object().unwrap(), "metric")?;
+    /// assert!(matches!(metric.measured, Measured::Mean { .. }));
+    /// assert_eq!(metric.window.conversion.unwrap().microseconds(), 14 * 86_400 * 1_000_000);
+    /// # Ok::<(), abduck::Error>(())
+    /// ```
+    pub fn parse(metric: &Map<String, Value>, field: &str) -> Result<Self> {
+        let fields = Fields { map: metric, place: field.to_owned() };
+        if let Some(kind) = fields.text("kind")?.filter(|kind| kind != KIND) {
+            return Err(invalid(&format!("{field}.kind"), format!("the kind '{kind}' is not {KIND}")));
+        }
+        let (measured, own) = kind::read(&fields)?;
+        fields.refuse_unknown(&[&COMMON[..], own].concat())?;
+        Ok(Self {
+            name: fields.text("name")?,
+            uuid: fields.text("uuid")?,
+            goal: fields
+                .choice("goal", &[("increase", Goal::Increase), ("decrease", Goal::Decrease)])?
+                .unwrap_or_default(),
+            measured,
+            window: window(&fields)?,
+            breakdowns: breakdowns(&fields)?,
+        })
+    }
+}
+
+fn window(fields: &Fields<'_>) -> Result<Window> {
+    let span = |key: &str, unit: &str| Span::read(fields, key, unit);
+    Ok(Window {
+        conversion: span("conversion_window", "conversion_window_unit")?,
+        delay: span("delay", "delay_unit")?,
+        lookback: span("lookback_window", "lookback_window_unit")?,
+    })
+}
+
+/// The properties in `breakdownFilter`: `{"breakdown": "plan"}` or `{"breakdowns": [{"property": "plan"}, …]}`.
+fn breakdowns(fields: &Fields<'_>) -> Result<Vec<String>> {
+    let Some(filter) = fields.object("breakdownFilter")? else { return Ok(Vec::new()) };
+    filter.refuse_unknown(&["breakdown", "breakdown_type", "breakdowns"])?;
+    let is_event = |of: &Fields<'_>, key: &str| match of.text(key)? {
+        Some(kind) if kind != "event" => Err(invalid(
+            &of.at(key),
+            format!("a breakdown is by a property of the exposure event, not by the type '{kind}'"),
+        )),
+        _ => Ok(()),
+    };
+    is_event(&filter, "breakdown_type")?;
+    let mut names: Vec<String> = filter.text("breakdown")?.into_iter().collect();
+    for part in filter.objects("breakdowns")? {
+        part.refuse_unknown(&["property", "type"])?;
+        is_event(&part, "type")?;
+        names.push(part.required_text("property")?);
+    }
+    if names.len() > BREAKDOWNS_MAX {
+        let message = format!("a metric is broken down by at most {BREAKDOWNS_MAX} properties");
+        return Err(invalid(&fields.at("breakdownFilter"), message));
+    }
+    Ok(names)
+}

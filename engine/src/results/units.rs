@@ -1,0 +1,265 @@
+//! Modern metrics as the caller is told of them (M-2, M-3).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::model::exposure_criteria::SeveralVariants;
+use crate::plan::{BASELINE, Plan, Unit, UnitMeasure, UnitValue};
+use crate::results::{MetricResult, Warning};
+use crate::stats::{Outcome, UnitCell, UnitCells};
+
+/// A variant of a modern metric: how many units, and the sums over their values (M-2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitVariant {
+    /// The variant's key.
+    pub key: String,
+    /// The number of exposed units that count.
+    pub number_of_samples: u64,
+    /// The sum of their values; of a funnel or a retention, how many got there; of a ratio, the numerator's.
+    pub sum: f64,
+    /// The sum of their squares.
+    pub sum_squares: f64,
+    /// The sample variance of the values; null of fewer than two units.
+    pub variance: Option<f64>,
+    /// The sums of what the values are divided by; only of ratios and retention.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub denominator: Option<DenominatorSums>,
+    /// The sums of the values before the exposure; only with a covariate (M-61).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub covariate: Option<CovariateSums>,
+    /// For each step after the exposure, the units that reached it; only of funnels (M-30).
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub step_counts: Vec<u64>,
+    /// The quantile; only of quantile metrics.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub quantile: Option<QuantileSummary>,
+}
+
+/// The sums of a ratio's denominator.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DenominatorSums {
+    /// The sum of the denominators.
+    pub denominator_sum: f64,
+    /// The sum of their squares.
+    pub denominator_sum_squares: f64,
+    /// The sum of the products of values and denominators.
+    pub numerator_denominator_sum_product: f64,
+}
+
+/// The sums of a covariate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CovariateSums {
+    /// The sum of the covariates.
+    pub covariate_sum: f64,
+    /// The sum of their squares.
+    pub covariate_sum_squares: f64,
+    /// The sum of the products of values and covariates.
+    pub covariate_sum_product: f64,
+}
+
+/// A quantile and its standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuantileSummary {
+    /// The quantile of the values.
+    pub value: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+    /// The number of values; more than units where it is of events.
+    pub values: u64,
+}
+
+/// The variants among units whose first exposure had the same properties (M-60).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitBreakdown {
+    /// The properties by name; null where the exposure lacks one.
+    pub properties: Map<String, Value>,
+    /// The variants, the baseline first.
+    pub variants: Vec<UnitVariant>,
+}
+
+/// What units exposed to several variants could change (M-13).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SeveralVariantsSummary {
+    /// How many units were exposed to several variants.
+    pub units: u64,
+    /// Their share of all exposed units.
+    pub share: f64,
+    /// How they are treated: `exclude`, or `first_seen`.
+    pub handling: String,
+    /// What the variants come to if they are treated the other way; empty when there are none.
+    pub otherwise: Vec<UnitVariant>,
+    /// Per variant, the least and the greatest mean that taking in any choice of them can give.
+    pub mean_bounds: Vec<MeanBounds>,
+}
+
+/// The least and the greatest mean that units exposed to several variants can give a variant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeanBounds {
+    /// The variant's key.
+    pub variant: String,
+    /// The least mean.
+    pub least: f64,
+    /// The greatest mean.
+    pub greatest: f64,
+}
+
+/// Puts the cells of a modern metric into their outward form.
+#[must_use]
+pub fn unit_result(
+    definition: &Map<String, Value>,
+    plan: &Plan,
+    measure: &UnitMeasure,
+    cells: &UnitCells,
+    outcome: Outcome,
+) -> MetricResult {
+    let properties = |values: &[Option<String>]| {
+        let value = |value: &Option<String>| value.clone().map_or(Value::Null, Value::String);
+        measure.breakdowns.iter().cloned().zip(values.iter().map(value)).collect()
+    };
+    let breakdowns = cells.breakdowns.iter().map(|part| UnitBreakdown {
+        properties: properties(&part.values),
+        variants: variants(measure, &part.variants),
+    });
+    MetricResult::Units {
+        metric: Value::Object(definition.clone()),
+        metric_type: metric_type(measure).to_owned(),
+        unit: unit_name(&plan.population.unit),
+        variants: variants(measure, &cells.variants),
+        breakdowns: breakdowns.collect(),
+        several_variants: several_variants(measure, cells),
+        immature_units: cells.immature_units,
+        outcome,
+    }
+}
+
+/// The name of a type of metric, as definitions have it.
+#[must_use]
+pub fn metric_type(measure: &UnitMeasure) -> &'static str {
+    match measure.value {
+        UnitValue::Exposure => "exposure",
+        UnitValue::Mean => "mean",
+        UnitValue::Ratio => "ratio",
+        UnitValue::Funnel(_) => "funnel",
+        UnitValue::Retention(_) => "retention",
+        UnitValue::Quantile { .. } => "quantile",
+        UnitValue::TimeToConvert(_) => "time_to_convert",
+    }
+}
+
+fn unit_name(unit: &Unit) -> String {
+    match unit {
+        Unit::Person => "person".into(),
+        Unit::DistinctId => "distinct_id".into(),
+        Unit::Group { group_type_index } => format!("group_{group_type_index}"),
+        Unit::Expression(_) => "expression".into(),
+    }
+}
+
+/// The baseline first, then in the flag's order (M-3).
+fn variants(measure: &UnitMeasure, cells: &[UnitCell]) -> Vec<UnitVariant> {
+    let mut ordered: Vec<&UnitCell> = cells.iter().collect();
+    ordered.sort_by_key(|cell| cell.variant != BASELINE);
+    ordered.into_iter().map(|cell| variant(measure, cell)).collect()
+}
+
+fn variant(measure: &UnitMeasure, cell: &UnitCell) -> UnitVariant {
+    let moments = &cell.moments;
+    let is_ratio = matches!(measure.value, UnitValue::Ratio | UnitValue::Retention(_));
+    let denominator = is_ratio.then(|| DenominatorSums {
+        denominator_sum: moments.other.sum,
+        denominator_sum_squares: moments.other_sum_squares(),
+        numerator_denominator_sum_product: moments.sum_product(),
+    });
+    let covariate = measure.covariate_microseconds.map(|_| CovariateSums {
+        covariate_sum: moments.other.sum,
+        covariate_sum_squares: moments.other_sum_squares(),
+        covariate_sum_product: moments.sum_product(),
+    });
+    UnitVariant {
+        key: cell.variant.clone(),
+        number_of_samples: moments.count,
+        sum: moments.sum,
+        sum_squares: moments.sum_squares(),
+        variance: moments.variance(),
+        denominator,
+        covariate,
+        step_counts: cell.units_by_step.clone(),
+        quantile: cell.quantile.map(|quantile| QuantileSummary {
+            value: quantile.value,
+            standard_error: quantile.standard_error,
+            values: quantile.values,
+        }),
+    }
+}
+
+fn several_variants(measure: &UnitMeasure, cells: &UnitCells) -> SeveralVariantsSummary {
+    let several = &cells.several_variants;
+    let counted: u64 = cells.variants.iter().map(|cell| cell.moments.count).sum();
+    let left_out = if measure.several_variants == SeveralVariants::Exclude { several.units } else { 0 };
+    let bounds = cells.variants.iter().zip(&several.mean_bounds);
+    SeveralVariantsSummary {
+        units: several.units,
+        share: share(several.units, counted + left_out),
+        handling: match measure.several_variants {
+            SeveralVariants::Exclude => "exclude".into(),
+            SeveralVariants::FirstSeen => "first_seen".into(),
+        },
+        otherwise: variants(measure, &several.otherwise),
+        mean_bounds: bounds
+            .filter_map(|(cell, bounds)| {
+                bounds.map(|[least, greatest]| MeanBounds { variant: cell.variant.clone(), least, greatest })
+            })
+            .collect(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of units stay far below 2^53")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+/// The share of units exposed to several variants from which on it is worth a warning (M-14).
+const SEVERAL_VARIANTS_SHARE: f64 = 0.005;
+
+/// What to be careful about in a modern metric.
+pub(super) fn unit_warnings(measure: &UnitMeasure, cells: &UnitCells) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let summary = several_variants(measure, cells);
+    if summary.share >= SEVERAL_VARIANTS_SHARE {
+        let treated = match measure.several_variants {
+            SeveralVariants::Exclude => "they are left out",
+            SeveralVariants::FirstSeen => "they count for the first they saw",
+        };
+        warnings.push(Warning {
+            code: "several_variants".into(),
+            message: format!(
+                "{} exposed units ({:.1} %) saw several variants; {treated}",
+                summary.units,
+                summary.share * 100.0
+            ),
+            next_step:
+                "compare `otherwise` and `mean_bounds` in the result: if they tell another story, find out why people \
+                        change variants (identities merged late, changed split, shared devices)"
+                    .into(),
+        });
+    }
+    if cells.immature_units > 0 {
+        warnings.push(Warning {
+            code: "immature_units".into(),
+            message: format!(
+                "{} exposed units do not count yet, because their window has not passed",
+                cells.immature_units
+            ),
+            next_step: "ask again later, or switch `only_count_matured_users` off to see them now".into(),
+        });
+    }
+    warnings
+}

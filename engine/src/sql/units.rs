@@ -1,0 +1,155 @@
+//! The query of a modern metric: exposures and what is counted, unit by unit, for the kernel.
+
+use crate::model::experiment_metric::{FunnelOrder, TableSource, ValueOf};
+use crate::model::expression::Expression;
+use crate::plan::{Origin, Population, SourceMeasure, UnitMeasure, UnitValue};
+use crate::sql::Sql;
+use crate::sql::filter::{condition, number, property_text};
+use crate::sql::population::{known_variants, matches, variant_text};
+use crate::sql::unit::{group_key, unit};
+
+/// Exposures and events of the sources, by unit, time and id: one pass over the events.
+///
+/// Bit 0 of `roles` is set when the event exposes its unit to the known variant at position `variant`, counted from 1; bit
+/// i + 1 when it belongs to source i. Rows of tables follow in the same form, with their unit found by the key.
+pub(super) fn events(population: &Population, measure: &UnitMeasure) -> Sql {
+    let mut sql = Sql::new();
+    sql.text("SELECT * EXCLUDE (id) FROM (\n");
+    of_events(&mut sql, population, measure);
+    for (index, source) in measure.sources.iter().enumerate() {
+        if let Origin::Table(table) = &source.origin {
+            sql.text("\n  UNION ALL\n");
+            of_table(&mut sql, population, measure, index, table);
+        }
+    }
+    sql.text("\n)\nORDER BY unit, timestamp, id");
+    sql
+}
+
+fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
+    sql.text("  SELECT * FROM (\n    SELECT ");
+    unit(sql, &population.unit);
+    sql.text(" AS unit, epoch_us(e.timestamp) AS timestamp, CAST(e.uuid AS VARCHAR) AS id,\n      CAST(");
+    exposes(sql, population, measure);
+    for (index, source) in measure.sources.iter().enumerate() {
+        let Origin::Events(matching) = &source.origin else { continue };
+        sql.text("\n        + CASE WHEN ");
+        matches(sql, matching);
+        sql.text(" THEN ").value(role(index)).text(" ELSE 0 END");
+    }
+    sql.text(" AS UINTEGER) AS roles,\n      ");
+    variant_position(sql, population, measure);
+    sql.text(" AS variant");
+    for (index, source) in measure.sources.iter().enumerate() {
+        column(sql, index, source, Some(()));
+    }
+    for (index, property) in measure.breakdowns.iter().enumerate() {
+        sql.text(",\n      ");
+        property_text(sql, property);
+        sql.text(" AS ").identifier(&format!("breakdown_{index}"));
+    }
+    sql.text("\n    FROM events AS e\n    WHERE e.timestamp >= make_timestamp(")
+        .value(measure.scanned.from_microseconds);
+    sql.text(") AND e.timestamp < make_timestamp(").value(measure.scanned.until_microseconds).text(")");
+    if !population.filter.is_everything() {
+        sql.text("\n      AND ");
+        condition(sql, &population.filter);
+    }
+    sql.text("\n  )\n  WHERE unit IS NOT NULL");
+    // A strict funnel is broken by any event in between, so it has to see all of them.
+    if !matches!(&measure.value, UnitValue::Funnel(rules) if rules.order == FunnelOrder::Strict) {
+        sql.text(" AND roles <> 0");
+    }
+}
+
+/// 1 if the event exposes its unit: in the experiment's time, to a known variant (M-10, M-11).
+fn exposes(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
+    sql.text("CASE WHEN e.timestamp >= make_timestamp(").value(population.range.from_microseconds);
+    sql.text(") AND e.timestamp < make_timestamp(").value(population.range.until_microseconds).text(") AND ");
+    matches(sql, &measure.exposure);
+    sql.text(" AND coalesce(");
+    variant_text(sql, &measure.variant_property);
+    sql.text(" IN ");
+    known_variants(sql, population);
+    sql.text(", FALSE) THEN 1 ELSE 0 END");
+}
+
+fn variant_position(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
+    sql.text("CAST(CASE ");
+    variant_text(sql, &measure.variant_property);
+    for (position, key) in (1_i64..).zip(&population.variants) {
+        sql.text(" WHEN ").value(key.as_str()).text(" THEN ").value(position);
+    }
+    sql.text(" ELSE 0 END AS UINTEGER)");
+}
+
+fn role(source: usize) -> i64 {
+    1 << (source + 1)
+}
+
+/// The column of a source's values, if it has one; without an event, null.
+fn column(sql: &mut Sql, index: usize, source: &SourceMeasure, event: Option<()>) {
+    let (name, kind) = match source.value {
+        ValueOf::Nothing => return,
+        ValueOf::Session | ValueOf::Group(_) => (format!("text_{index}"), " AS VARCHAR)"),
+        _ => (format!("number_{index}"), " AS DOUBLE)"),
+    };
+    sql.text(",\n      CAST(");
+    match (&source.value, event) {
+        (ValueOf::Property(key), Some(())) => number(sql, |sql| property_text(sql, key)),
+        (ValueOf::Expression(Expression::Property(key)), Some(())) => number(sql, |sql| property_text(sql, key)),
+        (ValueOf::Session, Some(())) => variant_text(sql, "$session_id"),
+        (ValueOf::Group(group_type_index), Some(())) => {
+            sql.text(group_key(*group_type_index));
+        }
+        _ => {
+            sql.text("NULL");
+        }
+    }
+    sql.text(kind).text(" AS ").identifier(&name);
+}
+
+/// The rows of a table, as events of the units whose exposures carry their key (M-1).
+fn of_table(sql: &mut Sql, population: &Population, measure: &UnitMeasure, index: usize, table: &TableSource) {
+    sql.text("  SELECT k.unit, epoch_us(t.moment) AS timestamp, CAST(t.row AS VARCHAR) AS id, CAST(")
+        .value(role(index));
+    sql.text(" AS UINTEGER) AS roles, CAST(0 AS UINTEGER) AS variant");
+    for (other, source) in measure.sources.iter().enumerate() {
+        match &source.value {
+            ValueOf::Column(_) if other == index => {
+                sql.text(",\n    ");
+                number(sql, |sql| {
+                    sql.text("t.value");
+                });
+                sql.text(" AS ").identifier(&format!("number_{index}"));
+            }
+            _ => column(sql, other, source, None),
+        }
+    }
+    for breakdown in 0..measure.breakdowns.len() {
+        sql.text(", CAST(NULL AS VARCHAR) AS ").identifier(&format!("breakdown_{breakdown}"));
+    }
+    sql.text("\n  FROM (SELECT row_number() OVER () AS row, TRY_CAST(").identifier(&table.timestamp_column);
+    sql.text(" AS TIMESTAMP) AS moment, CAST(").identifier(&table.join_column).text(" AS VARCHAR) AS key");
+    if let ValueOf::Column(value) = &measure.sources[index].value {
+        sql.text(", CAST(").identifier(value).text(" AS VARCHAR) AS value");
+    }
+    sql.text("\n    FROM ")
+        .identifier("tables")
+        .text(".")
+        .identifier(&table.table)
+        .text(") AS t\n  JOIN (SELECT DISTINCT ");
+    unit(sql, &population.unit);
+    sql.text(" AS unit, ");
+    crate::sql::unit::text_of(sql, &table.exposure_key);
+    sql.text(" AS key\n    FROM events AS e WHERE ");
+    exposes(sql, population, measure);
+    sql.text(" = 1");
+    if !population.filter.is_everything() {
+        sql.text(" AND ");
+        condition(sql, &population.filter);
+    }
+    sql.text(") AS k ON k.key = t.key AND k.unit IS NOT NULL\n  WHERE t.moment >= make_timestamp(");
+    sql.value(measure.scanned.from_microseconds).text(") AND t.moment < make_timestamp(");
+    sql.value(measure.scanned.until_microseconds).text(")");
+}
