@@ -4,7 +4,7 @@ mod funnel;
 mod trend;
 mod units;
 
-pub use units::{SeriesCells, for_each_unit, unit_series};
+pub use units::{SeriesCells, for_each_unit, reconcile, unit_series};
 
 use std::time::Instant;
 

@@ -15,8 +15,8 @@ use crate::kernel::units::{UnitRecord, View, evaluate};
 use crate::model::exposure_criteria::SeveralVariants;
 use crate::plan::{self, Measure, Plan, UnitMeasure, UnitValue};
 use crate::results::{
-    ExposureCounts, ExposureView, LeftOutReason, ListedUnit, MetricSeries, Provenance, SeriesPoints, UnitSelection,
-    exposure_view, metric_series,
+    ExposureCounts, ExposureView, LeftOutReason, ListedUnit, MetricSeries, Provenance, Reconciliation, SeriesPoints,
+    UnitSelection, exposure_view, metric_series,
 };
 
 impl Engine {
@@ -37,6 +37,19 @@ impl Engine {
             SeriesPoints { cumulative: cells.cumulative, by_exposure_day: cells.by_exposure_day, by_age: cells.by_age };
         let provenance = provenance(&plan, &state, request.as_of);
         Ok(metric_series(summary(&definition.experiment), provenance, metric, unit_measure(&plan)?, &points))
+    }
+
+    /// Why a plain query says something else than a modern metric: what each rule changes, from the naive count to the result.
+    ///
+    /// # Errors
+    /// As [`Engine::try_metric`].
+    pub fn reconcile(&mut self, key: &str, metric: &Map<String, Value>, as_of: Timestamp) -> Result<Reconciliation> {
+        let (definition, plan) = self.unit_plan(key, metric, as_of)?;
+        let (reader, state) = self.reader(&format!("reconciliation of {key}"))?;
+        let steps = backend::reconcile(&plan, &reader, &self.interrupt)?;
+        let provenance = provenance(&plan, &state, as_of);
+        let metric = Value::Object(metric.clone());
+        Ok(Reconciliation::new(summary(&definition.experiment), provenance, metric, steps))
     }
 
     /// Who came into an experiment and when, by the modern rules (M-14).

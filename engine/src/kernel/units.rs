@@ -4,8 +4,11 @@
 //! unit cannot disagree. Rows come in a total order, by time and id.
 
 mod aggregate;
+mod naive;
 mod retention;
 mod sequence;
+
+pub use naive::naive_value;
 
 use crate::kernel::columns::UnitKey;
 use crate::model::experiment_metric::QuantileOf;
@@ -75,6 +78,25 @@ pub struct Counted {
     pub from: i64,
     /// The last.
     pub to: i64,
+}
+
+impl UnitRows {
+    /// The rows that do not have a role.
+    #[must_use]
+    pub fn without(&self, role: u32) -> Self {
+        fn kept<T: Clone>(values: &[T], keep: &[bool]) -> Vec<T> {
+            values.iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| value.clone()).collect()
+        }
+        let keep: Vec<bool> = self.roles.iter().map(|roles| roles & role == 0).collect();
+        Self {
+            timestamps: kept(&self.timestamps, &keep),
+            roles: kept(&self.roles, &keep),
+            variants: kept(&self.variants, &keep),
+            numbers: self.numbers.iter().map(|numbers| kept(numbers, &keep)).collect(),
+            texts: self.texts.iter().map(|texts| kept(texts, &keep)).collect(),
+            breakdowns: self.breakdowns.iter().map(|values| kept(values, &keep)).collect(),
+        }
+    }
 }
 
 impl UnitRecord {

@@ -29,8 +29,8 @@ pub use moments::interval_ends;
 pub use population::{BASELINE, Population, TimeRange};
 pub use unit::Unit;
 pub use units::{
-    EventWindow, Origin, Period, RetentionRules, SequenceRules, SourceMeasure, UnitMeasure, UnitValue,
-    compile_exposure_view, compile_metric,
+    EventWindow, Origin, Period, RetentionRules, SequenceRules, SourceMeasure, TEST_ACCOUNT_ROLE, UnitMeasure,
+    UnitValue, compile_exposure_view, compile_metric,
 };
 
 use jiff::Timestamp;

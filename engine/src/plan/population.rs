@@ -26,6 +26,8 @@ pub struct Population {
     pub range: TimeRange,
     /// What every event must pass, from the lab's test-account filters (Q-P20).
     pub filter: Filter,
+    /// What marks events that are read but counted apart: those that do not pass. Mostly everything passes.
+    pub marked: Filter,
 }
 
 /// A half-open range of instants, in microseconds since 1970 UTC.
@@ -69,7 +71,14 @@ impl Population {
                 .hint("give the flag a variant with the key control"));
         }
         let filter = test_accounts(filter_test_accounts, library)?;
-        Ok(Self { feature_flag_key: flag.key.clone(), variants, unit: Unit::Person, range, filter })
+        Ok(Self {
+            feature_flag_key: flag.key.clone(),
+            variants,
+            unit: Unit::Person,
+            range,
+            filter,
+            marked: Filter::EVERYTHING,
+        })
     }
 
     /// The property an event carries its variant in (Q-V1).

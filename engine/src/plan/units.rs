@@ -51,6 +51,10 @@ pub struct UnitMeasure {
     pub scanned: TimeRange,
 }
 
+/// The bit of an event's roles that marks those of the lab's test accounts, where these are read at all. Bit 0 marks exposures
+/// and bit i + 1 source i, so there are at most 30 sources.
+pub const TEST_ACCOUNT_ROLE: u32 = 1 << 31;
+
 /// Something that is read from events or rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SourceMeasure {

@@ -13,6 +13,7 @@ mod exposure_filters;
 mod funnel;
 mod history;
 mod legacy;
+mod reconciliation;
 mod secondary;
 mod series;
 mod table;
@@ -31,6 +32,7 @@ pub use exposure_view::{
 pub use funnel::{ActionSummary, FunnelSeries, FunnelStep, FunnelVariant, LeftOut};
 pub use history::{HistoryPoint, HistoryRow, HistoryVariant, ResultHistory, history, history_rows};
 pub use legacy::{legacy, legacy_secondary};
+pub use reconciliation::{Reconciliation, ReconciliationRow};
 pub use secondary::{SecondaryMetricSummary, SecondaryResult};
 pub use series::{MetricSeries, SeriesPoint, SeriesPoints, SeriesRow, SeriesVariant, metric_series, series_rows};
 pub use table::{VariantRow, rows};

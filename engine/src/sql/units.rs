@@ -2,7 +2,7 @@
 
 use crate::model::experiment_metric::{FunnelOrder, TableSource, ValueOf};
 use crate::model::expression::Expression;
-use crate::plan::{Origin, Population, SourceMeasure, UnitMeasure, UnitValue};
+use crate::plan::{Origin, Population, SourceMeasure, TEST_ACCOUNT_ROLE, UnitMeasure, UnitValue};
 use crate::sql::Sql;
 use crate::sql::filter::{condition, number, property_text};
 use crate::sql::population::{known_variants, matches, variant_text};
@@ -37,6 +37,11 @@ fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
         matches(sql, matching);
         sql.text(" THEN ").value(role(index)).text(" ELSE 0 END");
     }
+    if !population.marked.is_everything() {
+        sql.text("\n        + CASE WHEN ");
+        condition(sql, &population.marked);
+        sql.text(" THEN 0 ELSE ").value(i64::from(TEST_ACCOUNT_ROLE)).text(" END");
+    }
     sql.text(" AS UINTEGER) AS roles,\n      ");
     variant_position(sql, population, measure);
     sql.text(" AS variant");
@@ -58,7 +63,7 @@ fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
     sql.text("\n  )\n  WHERE unit IS NOT NULL");
     // A strict funnel is broken by any event in between, so it has to see all of them.
     if !matches!(&measure.value, UnitValue::Funnel(rules) if rules.order == FunnelOrder::Strict) {
-        sql.text(" AND roles <> 0");
+        sql.text(" AND roles NOT IN (0, ").value(i64::from(TEST_ACCOUNT_ROLE)).text(")");
     }
 }
 

@@ -1,10 +1,12 @@
 //! What comes out of the event store: counts per variant, and nothing about single units.
 
 mod funnel;
+mod reconcile;
 mod trend;
 mod units;
 
 pub use funnel::{ConversionTime, FunnelCell, FunnelCells};
+pub use reconcile::{ReconcileRule, ReconcileStep, VariantSum};
 pub use trend::{TrendCell, TrendCells};
 pub use units::{BreakdownCells, QuantileCell, SeveralVariantsCells, UnitCell, UnitCells};
 

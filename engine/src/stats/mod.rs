@@ -33,8 +33,8 @@ pub use judge::{Estimates, MissingData, Outcome, funnel_arms, judge, trend_arms}
 pub use legacy_funnel::FunnelArm;
 pub use legacy_trend::TrendArm;
 pub use measured::{
-    BreakdownCells, ConversionTime, FunnelCell, FunnelCells, Measured, QuantileCell, SeveralVariantsCells, TrendCell,
-    TrendCells, UnitCell, UnitCells,
+    BreakdownCells, ConversionTime, FunnelCell, FunnelCells, Measured, QuantileCell, ReconcileRule, ReconcileStep,
+    SeveralVariantsCells, TrendCell, TrendCells, UnitCell, UnitCells, VariantSum,
 };
 pub use moments::{Moments, OtherMoments};
 pub use observed::{Observations, Shortfall, observe};

@@ -22,6 +22,7 @@ mod exposures;
 mod history;
 mod ingest;
 mod lifecycle;
+mod modern;
 mod person_properties;
 mod results;
 mod secondary;

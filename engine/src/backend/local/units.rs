@@ -2,9 +2,11 @@
 
 mod clamp;
 mod quantile;
+mod reconcile;
 mod reduce;
 mod series;
 
+pub use reconcile::reconcile;
 pub use series::{SeriesCells, unit_series};
 
 use self::reduce::reduce;

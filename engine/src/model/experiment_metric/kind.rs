@@ -7,7 +7,6 @@ use super::source::Source;
 use super::span::{Span, SpanUnit, UNITS};
 use crate::error::{Error, Result};
 use crate::model::fields::{Fields, invalid};
-use crate::model::metric::STEPS_MAX;
 
 /// What a modern metric measures of each exposed unit.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +20,7 @@ pub enum Measured {
     },
     /// Whether it went through a sequence of steps after its exposure (M-30).
     Funnel {
-        /// The steps after the exposure, 1 to 31.
+        /// The steps after the exposure, 1 to 30.
         steps: Vec<Source>,
         /// How the steps follow on each other (M-31).
         order: FunnelOrder,
@@ -52,7 +51,7 @@ pub enum Measured {
     },
     /// How long it took from the first exposure to the end of the steps, in seconds, of units that got there.
     TimeToConvert {
-        /// The steps after the exposure, 1 to 31.
+        /// The steps after the exposure, 1 to 30.
         steps: Vec<Source>,
     },
 }
@@ -153,6 +152,9 @@ const RETENTION: [&str; 6] = [
     "start_handling",
 ];
 
+/// The most sources of a metric: the steps of a funnel and its exclusions together.
+const SOURCES_MAX: usize = 30;
+
 /// The longest retention: a century of days.
 const PERIODS_MAX: i64 = 36_500;
 
@@ -184,17 +186,19 @@ fn source(fields: &Fields<'_>, key: &'static str) -> Result<Source> {
 fn funnel(fields: &Fields<'_>) -> Result<Measured> {
     let steps = steps(fields)?;
     let exclusion = |fields: &Fields<'_>| exclusion(fields, steps.len());
-    let exclusions = fields.objects("exclusions")?.iter().map(exclusion).collect::<Result<_>>()?;
+    let exclusions = fields.objects("exclusions")?.iter().map(exclusion).collect::<Result<Vec<_>>>()?;
+    if steps.len() + exclusions.len() > SOURCES_MAX {
+        let message = format!("a funnel has at most {SOURCES_MAX} steps and exclusions together");
+        return Err(invalid(&fields.at("exclusions"), message));
+    }
     let order = fields.choice("funnel_order_type", &ORDERS)?.unwrap_or_default();
     Ok(Measured::Funnel { steps, order, exclusions })
 }
 
 fn steps(fields: &Fields<'_>) -> Result<Vec<Source>> {
     let steps = fields.objects("series")?.iter().map(Source::read).collect::<Result<Vec<_>>>()?;
-    // The exposure is a step, too.
-    let most = STEPS_MAX - 1;
-    if steps.is_empty() || steps.len() > most {
-        let message = format!("a funnel has 1 to {most} steps after the exposure, this one has {}", steps.len());
+    if steps.is_empty() || steps.len() > SOURCES_MAX {
+        let message = format!("a funnel has 1 to {SOURCES_MAX} steps after the exposure, this one has {}", steps.len());
         return Err(invalid(&fields.at("series"), message));
     }
     Ok(steps)
