@@ -13,6 +13,7 @@
 //! can fill in a row is a matching of steps to distinct events. The cost is O(events × steps), plus the matching where
 //! events coincide. `Reference` in the tests is the slow and obvious form.
 
+use crate::kernel::instant::fill;
 use crate::model::metric::STEPS_MAX;
 
 /// An event of an actor, as the funnel sees it.
@@ -20,7 +21,7 @@ use crate::model::metric::STEPS_MAX;
 pub struct FunnelEvent {
     /// When it happened, in microseconds since 1970 UTC.
     pub timestamp: i64,
-    /// Bit k is set when the event matches step k.
+    /// Bit k is set when the event matches step k; the bits of the exclusions follow those of the steps.
     pub steps: u32,
     /// The position of the variant it carries: 0 is none.
     pub variant: u32,
@@ -79,7 +80,7 @@ impl<'a, D: Fn(i64) -> i64> Funnel<'a, D> {
         for reached in (1..self.steps.min(*best + 1)).rev() {
             if deadlines[reached] >= now {
                 let deadline = deadlines[reached];
-                self.fill(instant, reached, |steps| {
+                fill(instant, reached, self.never_with, |steps| {
                     deadlines[steps] = deadlines[steps].max(deadline);
                     *best = (*best).max(steps);
                 });
@@ -87,76 +88,12 @@ impl<'a, D: Fn(i64) -> i64> Funnel<'a, D> {
         }
         if instant.iter().any(|event| event.steps & 1 != 0) {
             let deadline = (self.deadline)(now);
-            self.fill(instant, 0, |steps| {
+            fill(instant, 0, self.never_with, |steps| {
                 deadlines[steps] = deadlines[steps].max(deadline);
                 *best = (*best).max(steps);
             });
         }
     }
-
-    /// Calls `reach` with every number of steps that the events of one instant lead to from `reached`.
-    fn fill(&self, instant: &[FunnelEvent], reached: usize, mut reach: impl FnMut(usize)) {
-        if let [event] = instant {
-            if event.steps >> reached & 1 != 0 {
-                reach(reached + 1);
-            }
-            return;
-        }
-        let mut matching = Matching::new(instant);
-        let mut together = 0;
-        for step in reached..self.steps {
-            if self.never_with[step] & together != 0 || !matching.add(step) {
-                break;
-            }
-            together |= 1 << step;
-            reach(step + 1);
-        }
-    }
-}
-
-/// Steps matched to distinct events of one instant, by augmenting paths (Kuhn 1955).
-struct Matching<'a> {
-    instant: &'a [FunnelEvent],
-    /// The step each event fills.
-    filled: Vec<Option<usize>>,
-}
-
-impl<'a> Matching<'a> {
-    fn new(instant: &'a [FunnelEvent]) -> Self {
-        Self { instant, filled: vec![None; instant.len()] }
-    }
-
-    /// Whether one more step can be filled, moving the earlier ones to other events where needed.
-    fn add(&mut self, step: usize) -> bool {
-        let mut tried = vec![false; self.instant.len()];
-        self.augment(step, &mut tried)
-    }
-
-    fn augment(&mut self, step: usize, tried: &mut [bool]) -> bool {
-        for index in 0..self.instant.len() {
-            if self.instant[index].steps >> step & 1 == 0 || tried[index] {
-                continue;
-            }
-            tried[index] = true;
-            let free = match self.filled[index] {
-                None => true,
-                Some(other) => self.augment(other, tried),
-            };
-            if free {
-                self.filled[index] = Some(step);
-                return true;
-            }
-        }
-        false
-    }
-}
-
-/// The variant of an actor under first-touch attribution: that of the earliest event that carries one (Q-F5, Q-F6).
-///
-/// `None` when no event carries any (Q-F7). Of events at the same instant, the first in the given order counts.
-#[must_use]
-pub fn first_touch(events: &[FunnelEvent]) -> Option<u32> {
-    events.iter().map(|event| event.variant).find(|variant| *variant != 0)
 }
 
 #[cfg(test)]
@@ -224,14 +161,6 @@ mod tests {
         let funnel = Funnel::new(&[0, 1], |entry| entry + 5);
         assert_eq!(funnel.steps_reached(&[event(0, 3), event(0, 3)]), 1);
         assert_eq!(funnel.steps_reached(&[event(0, 3), event(1, 3)]), 2);
-    }
-
-    #[test]
-    fn the_first_value_decides_even_if_foreign() {
-        // Q-F5 to Q-F7
-        let with = |timestamp, variant| FunnelEvent { timestamp, steps: 1, variant };
-        assert_eq!(first_touch(&[with(0, 0), with(1, 9), with(2, 1)]), Some(9));
-        assert_eq!(first_touch(&[with(0, 0)]), None);
     }
 
     proptest! {

@@ -114,6 +114,13 @@ pub(crate) fn test_accounts(definition: &Map<String, Value>, field: &str) -> Res
     }
 }
 
+/// A single entity outside of the two lists; its `type` says what it is, an event by default.
+pub(super) fn entity(fields: &Map<String, Value>, place: &str) -> Result<Entity> {
+    let kind = fields.get("type").and_then(Value::as_str);
+    let list = LISTS.into_iter().find(|list| kind == Some(list)).unwrap_or("events");
+    read(&GivenEntity { list, place: place.to_owned(), fields })
+}
+
 fn read(given: &GivenEntity<'_>) -> Result<Entity> {
     let GivenEntity { list, place, fields: entity } = given;
     if let Some(key) = entity.keys().find(|key| !ENTITY_KEYS.contains(&key.as_str())) {

@@ -7,7 +7,7 @@ mod outliers;
 mod source;
 mod span;
 
-pub use kind::{Exclusion, FunnelOrder, Measured, QuantileOf, Retention, StartHandling};
+pub use kind::{Exclusion, Measured, QuantileOf, Retention, StartHandling};
 pub use outliers::{Outliers, PercentileMethod};
 pub use source::{Aggregation, Source, SourceKind, TableSource, ValueOf};
 pub use span::{Span, SpanUnit};

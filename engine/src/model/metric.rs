@@ -6,7 +6,9 @@ mod funnel;
 mod trend;
 
 pub use super::entity::{ALL_EVENTS, Entity, EntitySource};
-pub use funnel::{ConversionWindow, FunnelMetric, STEPS_MAX, WindowUnit};
+pub use funnel::{
+    Aggregation, Attribution, ConversionWindow, FunnelExclusion, FunnelMetric, FunnelOrder, STEPS_MAX, WindowUnit,
+};
 pub use trend::{Interval, TrendMetric};
 
 use super::entity::{entities, invalid, known_keys, no_target_metric, test_accounts, unsupported};
@@ -23,9 +25,8 @@ pub enum Metric {
 
 /// Keys of a metric that change nothing here: they affect how the reference draws it (Q-F14), the experiment replaces them
 /// (Q-T1, Q-F1, Q-P21), or they belong to insights that are no experiments.
-const IGNORED_KEYS: [&str; 19] = [
+const IGNORED_KEYS: [&str; 18] = [
     "breakdown",
-    "breakdown_attribution_value",
     "breakdown_type",
     "compare",
     "date_from",
@@ -46,10 +47,11 @@ const IGNORED_KEYS: [&str; 19] = [
 ];
 
 /// Keys of a metric that are read.
-const READ_KEYS: [&str; 14] = [
+const READ_KEYS: [&str; 15] = [
     "actions",
     "aggregation_group_type_index",
     "breakdown_attribution_type",
+    "breakdown_attribution_value",
     "events",
     "exclusions",
     "filter_test_accounts",
@@ -83,11 +85,12 @@ impl Metric {
             return Err(no_target_metric());
         }
         refuse_unknown_keys(filters)?;
-        refuse_unsupported(filters)?;
         // a missing insight means trends. The reference takes everything else for a funnel; a slip of the pen is refused.
         match filters.get("insight") {
-            None | Some(Value::Null) => trend::trend(filters),
-            Some(Value::String(insight)) if insight.eq_ignore_ascii_case("trends") => trend::trend(filters),
+            None | Some(Value::Null) => refuse_unsupported(filters).and_then(|()| trend::trend(filters)),
+            Some(Value::String(insight)) if insight.eq_ignore_ascii_case("trends") => {
+                refuse_unsupported(filters).and_then(|()| trend::trend(filters))
+            }
             Some(Value::String(insight)) if insight.eq_ignore_ascii_case("funnels") => funnel::funnel(filters),
             Some(other) => {
                 Err(invalid("filters.insight", format!("the insight {other} is neither \"TRENDS\" nor \"FUNNELS\"")))
@@ -135,7 +138,8 @@ fn refuse_unknown_keys(filters: &Map<String, Value>) -> Result<()> {
     }
 }
 
-/// Refuses settings that change the numbers and are not built yet, rather than ignoring them.
+/// Refuses settings of a trend that change the numbers and are not built yet, or belong to funnels, rather than ignoring
+/// them.
 fn refuse_unsupported(filters: &Map<String, Value>) -> Result<()> {
     let given = |key: &str| match filters.get(key) {
         None | Some(Value::Null) => false,
@@ -236,6 +240,88 @@ mod tests {
         assert_eq!(window_of(both), (7, WindowUnit::Day));
     }
 
+    fn funnel_of(steps: usize, extra: &Value) -> Result<FunnelMetric> {
+        let step = |step: usize| json!({"id": format!("step {step}"), "order": step});
+        let mut filters = json!({"insight": "FUNNELS", "events": (0..steps).map(step).collect::<Vec<_>>()});
+        filters.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        match parse(&filters)? {
+            Metric::Funnel(funnel) => Ok(funnel),
+            Metric::Trend(_) => panic!("not a funnel"),
+        }
+    }
+
+    #[test]
+    fn the_settings_of_a_funnel_are_read() {
+        // Q-O0, Q-F10 to Q-F12; empty settings are none.
+        let plain = funnel_of(2, &json!({"funnel_order_type": "", "exclusions": [], "formula": ""})).unwrap();
+        assert_eq!((plain.order, plain.attribution), (FunnelOrder::Ordered, Attribution::FirstTouch));
+        assert_eq!(plain.aggregation, Aggregation::Users);
+        let strict = json!({"funnel_order_type": "strict", "breakdown_attribution_type": "step",
+            "breakdown_attribution_value": "1", "aggregation_group_type_index": "3", "funnel_aggregate_by_hogql": "person_id"});
+        let strict = funnel_of(2, &strict).unwrap();
+        assert_eq!((strict.order, strict.attribution), (FunnelOrder::Strict, Attribution::Steps { steps: 0b10 }));
+        assert_eq!(strict.aggregation, Aggregation::Groups { group_type_index: 3 });
+        let unordered = json!({"funnel_order_type": "unordered", "breakdown_attribution_type": "step",
+            "funnel_aggregate_by_hogql": "properties.$account_id"});
+        let unordered = funnel_of(3, &unordered).unwrap();
+        assert_eq!(unordered.attribution, Attribution::Steps { steps: 0b111 });
+        assert!(matches!(unordered.aggregation, Aggregation::Values(_)));
+        assert_eq!(
+            funnel_of(2, &json!({"funnel_aggregate_by_hogql": "person_id"})).unwrap().aggregation,
+            Aggregation::Users
+        );
+    }
+
+    #[test]
+    fn exclusions_are_checked_with_the_texts_clients_know() {
+        // Q-E4, Q-E5
+        let exclusion = |from: Value, to: Value, id: &str, order: &str| {
+            let exclusion = json!({"id": id, "type": "events", "funnel_from_step": from, "funnel_to_step": to});
+            funnel_of(3, &json!({"exclusions": [exclusion], "funnel_order_type": order}))
+        };
+        let read = exclusion(json!(0), json!("1"), "x", "ordered").unwrap().exclusions;
+        assert_eq!((read[0].from_step, read[0].to_step, read[0].entity.custom_name.as_deref()), (0, 1, None));
+        assert!(exclusion(json!(0), json!(2), "x", "unordered").is_ok());
+        // A step outside of the range may be the same.
+        assert!(exclusion(json!(0), json!(1), "step 2", "ordered").is_ok());
+        for (from, to, id, order, text) in [
+            (json!(null), json!(1), "x", "ordered", "Exclusion event needs to define funnel steps"),
+            (json!(0), json!("next"), "x", "strict", "Exclusion event needs to define funnel steps"),
+            (
+                json!(1),
+                json!(1),
+                "x",
+                "ordered",
+                "Exclusion event range is invalid. End of range should be greater than start.",
+            ),
+            (
+                json!(2),
+                json!(3),
+                "x",
+                "ordered",
+                "Exclusion event range is invalid. Start of range is greater than number of steps.",
+            ),
+            (
+                json!(1),
+                json!(3),
+                "x",
+                "ordered",
+                "Exclusion event range is invalid. End of range is greater than number of steps.",
+            ),
+            (json!(0), json!(1), "step 1", "ordered", "Exclusion event can't be the same as funnel step"),
+            (json!(0), json!(1), "x", "unordered", "Partial Exclusions not allowed in unordered funnels"),
+        ] {
+            assert_eq!(exclusion(from, to, id, order).unwrap_err().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_funnel_has_a_bit_for_every_step_and_exclusion() {
+        let exclusion = json!({"exclusions": [{"id": "x", "funnel_from_step": 0, "funnel_to_step": 1}]});
+        assert!(funnel_of(32, &json!({})).is_ok() && funnel_of(31, &exclusion).is_ok());
+        assert!(funnel_of(33, &json!({})).is_err() && funnel_of(32, &exclusion).is_err());
+    }
+
     #[test]
     fn wrong_metrics_are_refused_with_field_and_reason() {
         let with = |key: &str, value: Value| {
@@ -249,15 +335,23 @@ mod tests {
         for (filters, field, code) in [
             (with("evnts", json!([])), "filters", "invalid_input"),
             (with("funnel_window_days", json!(0)), "filters.funnel_window_days", "invalid_input"),
-            (with("funnel_order_type", json!("strict")), "filters.funnel_order_type", "unsupported"),
-            (with("exclusions", json!([{"id": "x"}])), "filters.exclusions", "unsupported"),
+            (with("funnel_order_type", json!("random")), "filters.funnel_order_type", "invalid_input"),
+            (with("exclusions", json!([{"id": "x"}])), "filters.exclusions[0]", "invalid_input"),
+            (with("exclusions", json!({"id": "x"})), "filters.exclusions", "invalid_input"),
+            (with("breakdown_attribution_type", json!("any")), "filters.breakdown_attribution_type", "invalid_input"),
+            (with("breakdown_attribution_type", json!("step")), "filters.breakdown_attribution_value", "invalid_input"),
+            (with("aggregation_group_type_index", json!(5)), "filters.aggregation_group_type_index", "invalid_input"),
+            (with("funnel_aggregate_by_hogql", json!(1)), "filters.funnel_aggregate_by_hogql", "invalid_input"),
+            (with("funnel_aggregate_by_hogql", json!("1;")), "filters.funnel_aggregate_by_hogql", "unsupported"),
+            (with("formula", json!("A/B")), "filters.formula", "unsupported"),
+            (json!({"events": [{"id": "a"}], "exclusions": [1]}), "filters.exclusions", "unsupported"),
             (with("actions", json!([{"id": "signup"}])), "filters.actions[0].id", "invalid_input"),
             (json!({"events": [{"id": "a", "math": "median"}]}), "filters.events[0].math", "unsupported"),
             (json!({"events": [{"name": "a"}]}), "filters.events[0]", "invalid_input"),
             (json!({"events": [{"id": "a", "maths": 1}]}), "filters.events[0]", "invalid_input"),
             (json!({"insight": "TREND", "events": [{"id": "a"}]}), "filters.insight", "invalid_input"),
             (with("sampling_factor", json!(0.1)), "filters", "invalid_input"),
-            (with("funnel_order_type", json!(["strict"])), "filters.funnel_order_type", "unsupported"),
+            (with("funnel_order_type", json!(["strict"])), "filters.funnel_order_type", "invalid_input"),
             (
                 with("funnel_window_interval_unit", json!("hour")),
                 "filters.funnel_window_interval_unit",

@@ -5,7 +5,7 @@ mod funnel;
 mod trend;
 
 pub use deadline::Deadline;
-pub use funnel::FunnelMeasure;
+pub use funnel::{Exclusion, FunnelMeasure};
 pub use trend::TrendMeasure;
 
 use serde::Serialize;

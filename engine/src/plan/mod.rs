@@ -24,7 +24,7 @@ pub use fingerprint::Visible;
 pub use flag_question::{FlagQuestion, requires_flag_implementation};
 pub use library::Library;
 pub use matching::{EventMatch, EventPattern};
-pub use measure::{Deadline, FunnelMeasure, Measure, TrendMeasure};
+pub use measure::{Deadline, Exclusion, FunnelMeasure, Measure, TrendMeasure};
 pub use moments::interval_ends;
 pub use population::{BASELINE, Population, TimeRange};
 pub use unit::Unit;
@@ -143,14 +143,17 @@ fn plan(
     refuse_other_statistics(experiment)?;
     refuse_aggregation_by_distinct_id(&library.settings)?;
     let range = range(experiment, as_of)?;
-    let population = Population::new(experiment, flag, library, range, metric.filter_test_accounts())?;
+    let mut population = Population::new(experiment, flag, library, range, metric.filter_test_accounts())?;
     let measure = match metric {
         Metric::Trend(trend) => {
             let exposure = Exposure::new(experiment, &population, library)?;
             let buckets = Buckets::cover(range, trend.interval, &library.settings)?;
             Measure::Trend(TrendMeasure::new(trend, library, exposure, buckets)?)
         }
-        Metric::Funnel(funnel) => Measure::Funnel(FunnelMeasure::new(funnel, library)?),
+        Metric::Funnel(funnel) => {
+            population.unit = Unit::of_funnel(funnel, &library.settings);
+            Measure::Funnel(FunnelMeasure::new(funnel, library)?)
+        }
     };
     Ok(Plan { semantics: Semantics::Compatible, role, population, measure })
 }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use crate::model::expression::Expression;
+use crate::model::metric::{Aggregation, FunnelMetric};
+use crate::model::settings::LabSettings;
 
 /// The unit that events are put together by.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -19,4 +21,50 @@ pub enum Unit {
     },
     /// The value of an expression; an event without a value belongs to the unit with the empty text (Q-F12).
     Expression(Expression),
+}
+
+impl Unit {
+    /// What goes through a funnel (Q-F11, Q-F12).
+    pub(in crate::plan) fn of_funnel(metric: &FunnelMetric, settings: &LabSettings) -> Self {
+        match &metric.aggregation {
+            Aggregation::Users if settings.aggregate_users_by_distinct_id => Self::DistinctId,
+            Aggregation::Users => Self::Person,
+            Aggregation::Groups { group_type_index } => Self::Group { group_type_index: *group_type_index },
+            Aggregation::Values(expression) => Self::Expression(expression.clone()),
+        }
+    }
+
+    /// What several units are called.
+    #[must_use]
+    pub fn plural(&self) -> &'static str {
+        match self {
+            Self::Person => "persons",
+            Self::DistinctId => "distinct ids",
+            Self::Group { .. } => "groups",
+            Self::Expression(_) => "values",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::metric::Metric;
+
+    #[test]
+    fn a_funnel_says_what_goes_through_it() {
+        // Q-F11, Q-F12; the lab's setting holds for whatever a metric leaves open.
+        let unit = |key: &str, value: serde_json::Value, aggregate_users_by_distinct_id| {
+            let filters = json!({"insight": "FUNNELS", "events": [{"id": "a"}], key: value});
+            let Metric::Funnel(funnel) = Metric::parse(filters.as_object().unwrap()).unwrap() else { unreachable!() };
+            Unit::of_funnel(&funnel, &LabSettings { aggregate_users_by_distinct_id, ..LabSettings::default() })
+        };
+        assert_eq!(unit("funnel_aggregate_by_hogql", json!(null), false), Unit::Person);
+        assert_eq!(unit("funnel_aggregate_by_hogql", json!("person_id"), true), Unit::DistinctId);
+        assert_eq!(unit("aggregation_group_type_index", json!(0), true), Unit::Group { group_type_index: 0 });
+        let account = Unit::Expression(Expression::Property("account".into()));
+        assert_eq!(unit("funnel_aggregate_by_hogql", json!("properties.account"), true), account);
+    }
 }

@@ -10,13 +10,13 @@ use crate::error::{Error, Result};
 use crate::model::entity::{Entity, EntitySource};
 use crate::model::experiment::Experiment;
 use crate::model::experiment_metric::{
-    Aggregation, ExperimentMetric, FunnelOrder, Measured, Outliers, QuantileOf, Retention, Source, SourceKind, Span,
-    SpanUnit, StartHandling, TableSource, ValueOf,
+    Aggregation, ExperimentMetric, Measured, Outliers, QuantileOf, Retention, Source, SourceKind, Span, SpanUnit,
+    StartHandling, TableSource, ValueOf,
 };
 use crate::model::exposure_criteria::{ExposureConfig, ExposureCriteria, SeveralVariants};
 use crate::model::filter::{Filter, Operator, PropertyFilter};
 use crate::model::flag::FeatureFlag;
-use crate::model::metric::Interval;
+use crate::model::metric::{FunnelOrder, Interval};
 
 /// A value per exposed unit, summed up per variant.
 #[derive(Clone, Debug, PartialEq, Serialize)]

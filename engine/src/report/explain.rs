@@ -5,7 +5,10 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::plan::{Deadline, EventMatch, EventPattern, ExposureUnit, Measure, Origin, Plan, UnitMeasure};
+use crate::model::metric::{Attribution, FunnelOrder};
+use crate::plan::{
+    Deadline, EventMatch, EventPattern, Exclusion, ExposureUnit, FunnelMeasure, Measure, Origin, Plan, UnitMeasure,
+};
 use crate::report::number;
 use crate::report::table::{Cell, Table};
 use crate::results::{Explanation, metric_type};
@@ -23,7 +26,12 @@ pub fn explanation(explanation: &Explanation, width: Option<u16>) -> String {
         let _ = write!(text, "\n-- {}\n{};\n", query.purpose.label(), query.sql);
     }
     if let Some(measured) = &explanation.measured {
-        let _ = write!(text, "\n{}\n{}", stage_table(explanation).to_text(width), counts(measured).to_text(width));
+        let _ = write!(
+            text,
+            "\n{}\n{}",
+            stage_table(explanation).to_text(width),
+            counts(&explanation.plan, measured).to_text(width)
+        );
     }
     text
 }
@@ -81,9 +89,13 @@ fn plan(plan: &Plan) -> Vec<(&'static str, String)> {
             fields.push(("buckets", trend.buckets.count().to_string()));
         }
         Measure::Funnel(funnel) => {
-            fields.push(("measure", "persons that get through the steps in order".into()));
+            fields.push(("measure", funnel_measure(plan, funnel)));
             fields.extend(funnel.steps.iter().map(|step| ("step", event(step))));
+            fields.extend(funnel.exclusions.iter().map(|exclusion| ("never", never(exclusion))));
             fields.push(("within", deadline(&funnel.deadline)));
+            if funnel.attribution != Attribution::FirstTouch {
+                fields.push(("variant by", attribution(funnel.attribution)));
+            }
         }
         Measure::Units(measure) => fields.extend(units(measure)),
     }
@@ -130,6 +142,32 @@ fn length(microseconds: i64) -> String {
     }
 }
 
+fn funnel_measure(plan: &Plan, funnel: &FunnelMeasure) -> String {
+    let order = match funnel.order {
+        FunnelOrder::Ordered => "in order",
+        FunnelOrder::Strict => "in order, with no other event in between",
+        FunnelOrder::Unordered => "in any order",
+    };
+    format!("{} that get through the steps {order}", plan.population.unit.plural())
+}
+
+fn never(exclusion: &Exclusion) -> String {
+    let (from, to) = (exclusion.from_step + 1, exclusion.to_step + 1);
+    format!("{} between steps {from} and {to}", event(&exclusion.matching))
+}
+
+fn attribution(attribution: Attribution) -> String {
+    match attribution {
+        Attribution::FirstTouch => "the first event that carries one".into(),
+        Attribution::LastTouch => "the last event that carries one".into(),
+        Attribution::AllEvents => "every event for itself".into(),
+        Attribution::Steps { steps } => {
+            let numbers = (0..u32::BITS).filter(|step| steps >> step & 1 != 0).map(|step| (step + 1).to_string());
+            format!("the events of step {}", numbers.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
 fn event(event: &EventMatch) -> String {
     let patterns: Vec<_> = event.any_of.iter().map(pattern).collect();
     if patterns.is_empty() { "no event".to_owned() } else { patterns.join(", or ") }
@@ -155,7 +193,7 @@ fn instant(microseconds: i64) -> String {
         .map_or_else(|_| format!("{microseconds} µs"), |instant| instant.to_string())
 }
 
-fn counts(measured: &Measured) -> Table {
+fn counts(plan: &Plan, measured: &Measured) -> Table {
     let count = |count: u64| Cell::number(number::count(count), count);
     match measured {
         Measured::Trend(cells) => {
@@ -167,7 +205,7 @@ fn counts(measured: &Measured) -> Table {
             table
         }
         Measured::Funnel(cells) => {
-            let mut table = Table::new(&["variant", "step", "persons"]);
+            let mut table = Table::new(&["variant", "step", plan.population.unit.plural()]);
             for cell in &cells.variants {
                 for (step, persons) in (1_u64..).zip(&cell.persons_by_step) {
                     table.push(vec![Cell::text(&cell.variant), count(step), count(*persons)]);

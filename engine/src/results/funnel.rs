@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::action::Action;
 use crate::model::entity::{ALL_EVENTS, Entity, EntitySource};
-use crate::model::metric::Metric;
+use crate::model::metric::{FunnelOrder, Metric};
 use crate::stats::legacy_funnel::FunnelArm;
 use crate::stats::{FunnelCell, FunnelCells, funnel_arms};
 
@@ -26,13 +26,14 @@ pub struct FunnelSeries {
 pub struct FunnelStep {
     /// The position of the step, from 0.
     pub order: usize,
-    /// The name of the step: the definition's own, else the event's or the action's.
+    /// The name of the step: the definition's own, else the event's or the action's. Without an order, how many steps were
+    /// completed (Q-O3).
     pub name: String,
-    /// The event of the step; null is every event (Q-A3), unless there is an action.
+    /// The event of the step; null is every event (Q-A3), unless there is an action or the steps have no order.
     pub event: Option<String>,
     /// The action of the step, if it is one.
     pub action: Option<ActionSummary>,
-    /// The number of persons that reached at least this step (Q-F2).
+    /// The number of persons, or whatever else the metric counts, that reached at least this step (Q-F2).
     pub count: u64,
     /// The mean time the persons took from the step before, in seconds; null for the first step and where nobody came.
     pub average_conversion_seconds: Option<f64>,
@@ -62,23 +63,33 @@ pub struct FunnelVariant {
     pub failure_count: u64,
 }
 
-/// Persons that entered a funnel without belonging to a known variant.
+/// Persons, or whatever else the metric counts, that entered a funnel without belonging to any known variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
-    /// No event of theirs carries a flag value (Q-F7).
+    /// None of the events that are asked carries a flag value (Q-F7).
     pub without_variant: u64,
-    /// Their first flag value is not a known variant (Q-F6).
+    /// Their flag values, of the events that are asked, are not known variants (Q-F6).
     pub with_foreign_variant: u64,
 }
 
 pub(super) fn funnel_insight(metric: &Metric, actions: &[Action], cells: &FunnelCells) -> Vec<FunnelSeries> {
     let steps = metric.entities();
+    let is_unordered = matches!(metric, Metric::Funnel(funnel) if funnel.order == FunnelOrder::Unordered);
+    let step = |cell: &FunnelCell, order: usize| {
+        if is_unordered { completed_steps(cell, order) } else { funnel_step(cell, order, &steps[order], actions) }
+    };
     let series = |cell: &FunnelCell| FunnelSeries {
         variant: cell.variant.clone(),
-        steps: steps.iter().enumerate().map(|(order, entity)| funnel_step(cell, order, entity, actions)).collect(),
+        steps: (0..steps.len()).map(|order| step(cell, order)).collect(),
     };
     cells.variants.iter().filter(|cell| cell.entered() > 0).map(series).collect()
+}
+
+/// So many steps, whichever they are (Q-O3).
+fn completed_steps(cell: &FunnelCell, order: usize) -> FunnelStep {
+    let plural = if order == 0 { "" } else { "s" };
+    numbered(cell, order, format!("Completed {} step{plural}", order + 1))
 }
 
 fn funnel_step(cell: &FunnelCell, order: usize, entity: &Entity, actions: &[Action]) -> FunnelStep {
@@ -88,12 +99,19 @@ fn funnel_step(cell: &FunnelCell, order: usize, entity: &Entity, actions: &[Acti
         EntitySource::Action(id) => (None, actions.iter().find(|action| action.id == *id)),
     };
     let own_name = action.map(|action| action.name.as_str()).or(event.as_deref()).unwrap_or(ALL_EVENTS);
+    let name = entity.custom_name.as_deref().unwrap_or(own_name).to_owned();
+    let action = action.map(|action| ActionSummary { id: action.id, name: action.name.clone() });
+    FunnelStep { event, action, ..numbered(cell, order, name) }
+}
+
+/// A step with its numbers.
+fn numbered(cell: &FunnelCell, order: usize, name: String) -> FunnelStep {
     let time = order.checked_sub(1).and_then(|before| cell.conversion_times[before]);
     FunnelStep {
         order,
-        name: entity.custom_name.as_deref().unwrap_or(own_name).to_owned(),
-        action: action.map(|action| ActionSummary { id: action.id, name: action.name.clone() }),
-        event,
+        name,
+        event: None,
+        action: None,
         count: cell.persons_by_step[order],
         average_conversion_seconds: time.map(|time| time.average_seconds),
         median_conversion_seconds: time.map(|time| time.median_seconds),

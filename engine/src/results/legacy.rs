@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::model::entity::ALL_EVENTS;
+use crate::model::metric::FunnelOrder;
 use crate::results::{
     ExperimentResult, FunnelSeries, FunnelStep, FunnelVariant, MetricResult, SecondaryResult, TrendSeries, TrendVariant,
 };
@@ -57,8 +58,9 @@ fn counted(result: &MetricResult) -> Map<String, Value> {
             ("filters", filters.clone()),
             ("exposure_filters", exposure_filters.clone()),
         ],
-        MetricResult::Funnel { filters, insight, .. } => {
-            vec![("insight", insight.iter().map(funnel_steps).collect()), ("filters", filters.clone())]
+        MetricResult::Funnel { filters, order, insight, .. } => {
+            let series = |series| funnel_steps(series, *order);
+            vec![("insight", insight.iter().map(series).collect()), ("filters", filters.clone())]
         }
         MetricResult::Units { metric, .. } => vec![("metric", metric.clone())],
     };
@@ -107,14 +109,16 @@ fn trend_variant(variant: &TrendVariant) -> Value {
     })
 }
 
-fn funnel_steps(series: &FunnelSeries) -> Value {
-    series.steps.iter().map(|step| funnel_step(step, &series.variant)).collect()
+fn funnel_steps(series: &FunnelSeries, order: FunnelOrder) -> Value {
+    series.steps.iter().map(|step| funnel_step(step, &series.variant, order)).collect()
 }
 
-fn funnel_step(step: &FunnelStep, variant: &str) -> Value {
+fn funnel_step(step: &FunnelStep, variant: &str, order: FunnelOrder) -> Value {
     let (id, own_name, kind) = match &step.action {
-        Some(action) => (json!(action.id), Some(action.name.as_str()), "actions"),
-        None => (json!(step.event), step.event.as_deref(), "events"),
+        // Q-O3: a number of completed steps is neither an event nor an action.
+        _ if order == FunnelOrder::Unordered => (Value::Null, Some(step.name.as_str()), None),
+        Some(action) => (json!(action.id), Some(action.name.as_str()), Some("actions")),
+        None => (json!(step.event), step.event.as_deref(), Some("events")),
     };
     let custom_name = Some(&step.name).filter(|name| *name != own_name.unwrap_or(ALL_EVENTS));
     json!({

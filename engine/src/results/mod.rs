@@ -52,7 +52,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::model::action::Action;
 use crate::model::experiment::Experiment;
-use crate::model::metric::Metric;
+use crate::model::metric::{FunnelOrder, Metric};
 use crate::plan::{ExposureUnit, Measure, Plan};
 use crate::stats::{Measured, Outcome};
 
@@ -136,6 +136,8 @@ pub enum MetricResult {
     Funnel {
         /// The metric's definition as the experiment has it.
         filters: Value,
+        /// In which order the steps count.
+        order: FunnelOrder,
         /// The steps of each variant that somebody entered with.
         insight: Vec<FunnelSeries>,
         /// The variants, the baseline first.
@@ -198,6 +200,10 @@ pub fn metric_result(
         },
         Measured::Funnel(cells) => MetricResult::Funnel {
             filters,
+            order: match &plan.measure {
+                Measure::Funnel(funnel) => funnel.order,
+                Measure::Trend(_) | Measure::Units(_) => FunnelOrder::default(),
+            },
             insight: funnel::funnel_insight(metric, actions, cells),
             variants: funnel::funnel_variants(cells),
             left_out: LeftOut {

@@ -27,7 +27,7 @@ const LEFT_OUT_SHARE: f64 = 0.05;
 pub fn warnings(plan: &Plan, measured: &Measured) -> Vec<Warning> {
     match measured {
         Measured::Trend(cells) => trend_warnings(plan, cells),
-        Measured::Funnel(cells) => funnel_warnings(cells).into_iter().collect(),
+        Measured::Funnel(cells) => funnel_warnings(plan, cells).into_iter().collect(),
         Measured::Units(cells) => match &plan.measure {
             Measure::Units(measure) => unit_warnings(measure, cells),
             Measure::Trend(_) | Measure::Funnel(_) => Vec::new(),
@@ -80,13 +80,14 @@ fn no_exposure(variant: &str, unit: ExposureUnit) -> Warning {
     }
 }
 
-fn funnel_warnings(cells: &FunnelCells) -> Option<Warning> {
+fn funnel_warnings(plan: &Plan, cells: &FunnelCells) -> Option<Warning> {
     let inside: u64 = cells.variants.iter().map(FunnelCell::entered).sum();
     let outside = cells.persons_without_variant + cells.persons_with_foreign_variant;
     left_out(inside, outside, || {
         format!(
-            "{outside} of {} persons in the funnel belong to no variant: {} without a flag value, {} with an unknown one",
+            "{outside} of {} {} in the funnel belong to no variant: {} without a flag value, {} with an unknown one",
             inside + outside,
+            plan.population.unit.plural(),
             cells.persons_without_variant,
             cells.persons_with_foreign_variant
         )

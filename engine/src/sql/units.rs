@@ -1,7 +1,8 @@
 //! The query of a modern metric: exposures and what is counted, unit by unit, for the kernel.
 
-use crate::model::experiment_metric::{FunnelOrder, TableSource, ValueOf};
+use crate::model::experiment_metric::{TableSource, ValueOf};
 use crate::model::expression::Expression;
+use crate::model::metric::FunnelOrder;
 use crate::plan::{Origin, Population, SourceMeasure, TEST_ACCOUNT_ROLE, UnitMeasure, UnitValue};
 use crate::sql::Sql;
 use crate::sql::filter::{condition, number, property_text};

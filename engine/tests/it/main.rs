@@ -19,6 +19,7 @@ mod documents;
 mod errors;
 mod event_store;
 mod exposures;
+mod funnels;
 mod history;
 mod ingest;
 mod lifecycle;

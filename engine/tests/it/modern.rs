@@ -133,6 +133,11 @@ fn metric() -> impl Strategy<Value = Value> {
             "denominator": mean("total", json!("view"))["source"]})),
         Just(json!({"metric_type": "funnel", "series": steps(&["view", "buy"])})),
         Just(json!({"metric_type": "funnel", "series": steps(&["buy", "buy", "back"])})),
+        Just(
+            json!({"metric_type": "funnel", "series": steps(&["back", "buy", "view", "buy"]), "funnel_order_type": "unordered"})
+        ),
+        Just(json!({"metric_type": "funnel", "series": steps(&["view", "buy"]),
+            "exclusions": [{"event": "back", "funnelFromStep": 0, "funnelToStep": 2}]})),
         (0..3_i64, 0..3_i64).prop_map(|(from, more)| json!({"metric_type": "retention",
             "start_event": {"event": "view"}, "completion_event": {"event": "back"},
             "retention_window_start": from, "retention_window_end": from + more, "retention_window_unit": "day"})),
@@ -223,8 +228,15 @@ fn unit(case: &Case, events: &[&Event], as_of: i64) -> Option<Unit> {
             unit.steps = exposures
                 .iter()
                 .map(|start| {
-                    let until = case.window_hours.map_or(i64::MAX, |window| start.hours + window);
-                    longest(&usable, &names, start.hours, until, &mut Vec::new())
+                    let last = if case.window_hours.is_some() { as_of } else { end };
+                    let until = case.window_hours.map_or(last, |window| last.min(start.hours + window));
+                    if case.metric["funnel_order_type"] == "unordered" {
+                        in_any_order(&usable, &names, start, until, &mut Vec::new())
+                    } else if case.metric["exclusions"].is_array() {
+                        without_exclusion(&usable, &names, start.hours, until)
+                    } else {
+                        longest(&usable, &names, start.hours, until, &mut Vec::new())
+                    }
                 })
                 .max()
                 .unwrap();
@@ -271,6 +283,36 @@ fn longest(events: &[&Event], names: &[&str], now: i64, until: i64, used: &mut V
         }
     }
     best
+}
+
+/// The most steps that distinct events fill in any order, trying every event, or none, for every step.
+fn in_any_order(events: &[&Event], names: &[&str], start: &Event, until: i64, used: &mut Vec<usize>) -> usize {
+    let Some((name, rest)) = names.split_first() else { return 0 };
+    let mut best = in_any_order(events, rest, start, until, used);
+    for (index, event) in events.iter().enumerate() {
+        if event.name() == *name && (start.hours..=until).contains(&event.hours) && !used.contains(&index) {
+            used.push(index);
+            best = best.max(1 + in_any_order(events, rest, start, until, used));
+            used.pop();
+        }
+    }
+    best
+}
+
+/// The steps reached from one exposure, taking the earliest event each time; none if "back" lies in between (M-34, Q-E1).
+fn without_exclusion(events: &[&Event], names: &[&str], start: i64, until: i64) -> usize {
+    let mut times = vec![start];
+    for name in names {
+        let now = times[times.len() - 1];
+        let mut next = events.iter().filter(|event| event.name() == *name && (now..=until).contains(&event.hours));
+        match next.next() {
+            Some(event) => times.push(event.hours),
+            None => break,
+        }
+    }
+    let bound = if times.len() > names.len() { times[names.len()] } else { until };
+    let is_excluded = events.iter().any(|event| event.name() == "back" && start < event.hours && event.hours < bound);
+    if is_excluded { 0 } else { times.len() - 1 }
 }
 
 fn aggregate<'a>(source: &Value, events: impl Iterator<Item = &'a Event>) -> f64 {

@@ -1,7 +1,10 @@
 //! How far a unit got through the steps after its exposure (M-30 to M-36).
 
 use super::{UnitRows, View};
-use crate::kernel::funnel::{Funnel, FunnelEvent};
+use crate::kernel::funnel::FunnelEvent;
+use crate::kernel::instant::Matching;
+use crate::kernel::rules::{ExclusionRange, FunnelRules};
+use crate::model::metric::FunnelOrder;
 use crate::plan::{SequenceRules, TimeRange, UnitMeasure};
 
 /// A modern funnel of one unit: any of its exposures is a start, and the window runs from there, its end inside.
@@ -13,7 +16,6 @@ pub(super) struct Sequence<'a> {
     to: i64,
     /// How long after the exposure steps count.
     window: Option<i64>,
-    never_with: Vec<u32>,
 }
 
 impl<'a> Sequence<'a> {
@@ -37,7 +39,6 @@ impl<'a> Sequence<'a> {
             from: first_exposure.saturating_add(window.delay_microseconds).max(latest),
             to: until.min(view.as_of_microseconds).min(old),
             window: window.conversion_microseconds,
-            never_with: vec![0; rules.steps + 1],
         }
     }
 
@@ -50,26 +51,84 @@ impl<'a> Sequence<'a> {
     pub(super) fn completed_at(&self, rows: &UnitRows) -> i64 {
         let events = self.events(rows);
         // More events never undo a step, so the shortest history that reaches the end is found by halving.
-        let enough = (0..events.len()).collect::<Vec<_>>();
-        let last = enough.partition_point(|last| self.reached(&events[..=*last]) < self.rules.steps);
+        let ends: Vec<usize> = (0..events.len()).collect();
+        let last = ends.partition_point(|last| self.reached(&events[..=*last]) < self.rules.steps);
         events.get(last).map_or(i64::MIN, |event| event.timestamp)
     }
 
     fn reached(&self, events: &[FunnelEvent]) -> usize {
-        let deadline = |entry: i64| self.window.map_or(i64::MAX, |window| entry.saturating_add(window));
-        Funnel::new(&self.never_with, deadline).steps_reached(events).saturating_sub(1)
+        let deadline = |entry: i64| self.window.map_or(self.to, |window| entry.saturating_add(window).min(self.to));
+        if self.rules.order == FunnelOrder::Unordered {
+            return self.reached_in_any_order(events, deadline);
+        }
+        let exclusion =
+            |(from_step, to_step): &(usize, usize)| ExclusionRange { from_step: *from_step, to_step: *to_step };
+        let rules = FunnelRules {
+            order: self.rules.order,
+            never_with: &vec![0; self.rules.steps + 1],
+            exclusions: self.exclusions().iter().map(exclusion).collect(),
+            deadline,
+        };
+        rules.steps_reached(events).saturating_sub(1)
     }
 
-    /// The rows as a funnel sees them: bit 0 is the exposure, bit k step k.
+    /// What must not happen in between; nothing does in a strict funnel (Q-E5).
+    fn exclusions(&self) -> &[(usize, usize)] {
+        if self.rules.order == FunnelOrder::Strict { &[] } else { &self.rules.exclusions }
+    }
+
+    /// The exposure comes first, then the steps in any order: the most steps that distinct events inside the window of one
+    /// exposure fill. An exposure is thrown away when an excluded event follows it before all steps are done, or its window ends.
+    fn reached_in_any_order(&self, events: &[FunnelEvent], deadline: impl Fn(i64) -> i64) -> usize {
+        let mut best = 0;
+        for (index, start) in events.iter().enumerate().filter(|(_, event)| event.steps & 1 != 0) {
+            let until = deadline(start.timestamp);
+            let begin = events.partition_point(|event| event.timestamp < start.timestamp);
+            let end = events.partition_point(|event| event.timestamp <= until).max(begin);
+            // The exposure itself fills no step.
+            let inside: Vec<FunnelEvent> =
+                (begin..end).filter(|other| *other != index).map(|other| events[other]).collect();
+            let filled = self.filled(&inside);
+            let complete = filled == self.rules.steps;
+            let done = if complete {
+                let ends: Vec<usize> = (0..inside.len()).collect();
+                let last = ends.partition_point(|last| self.filled(&inside[..=*last]) < self.rules.steps);
+                inside.get(last).map_or(until, |event| event.timestamp)
+            } else {
+                until
+            };
+            let is_excluded = inside.iter().any(|event| {
+                event.steps >> (self.rules.steps + 1) != 0
+                    && start.timestamp < event.timestamp
+                    && event.timestamp < done
+            });
+            if !is_excluded {
+                best = best.max(filled);
+            }
+            if best == self.rules.steps {
+                break;
+            }
+        }
+        best
+    }
+
+    fn filled(&self, events: &[FunnelEvent]) -> usize {
+        let mut matching = Matching::new(events);
+        (1..=self.rules.steps).filter(|step| matching.add(*step)).count()
+    }
+
+    /// The rows as a funnel sees them: bit 0 is the exposure, bit k step k, and the exclusions follow.
     fn events(&self, rows: &UnitRows) -> Vec<FunnelEvent> {
-        let steps = u32::MAX >> (u32::BITS - 1 - u32::try_from(self.rules.steps).unwrap_or(0));
+        let width = 1 + self.rules.steps + self.exclusions().len();
+        let known = u32::MAX >> (u32::BITS as usize - width);
         let event = |row: usize| {
             let timestamp = rows.timestamps[row];
-            let bits = rows.roles[row] & steps;
-            let counts = self.from <= timestamp && timestamp <= self.to;
+            let bits = rows.roles[row] & known;
+            let counts = self.from <= timestamp;
             FunnelEvent { timestamp, steps: if counts { bits } else { bits & 1 }, variant: rows.variants[row] }
         };
         let events = (0..rows.timestamps.len()).map(event);
-        events.filter(|event| event.steps != 0 && event.timestamp <= self.to).collect()
+        let is_seen = |event: &FunnelEvent| event.steps != 0 || self.rules.order == FunnelOrder::Strict;
+        events.filter(|event| event.timestamp <= self.to && is_seen(event)).collect()
     }
 }

@@ -7,6 +7,7 @@ use super::source::Source;
 use super::span::{Span, SpanUnit, UNITS};
 use crate::error::{Error, Result};
 use crate::model::fields::{Fields, invalid};
+use crate::model::metric::FunnelOrder;
 
 /// What a modern metric measures of each exposed unit.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,19 +55,6 @@ pub enum Measured {
         /// The steps after the exposure, 1 to 30.
         steps: Vec<Source>,
     },
-}
-
-/// How the steps of a funnel follow on each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FunnelOrder {
-    /// In order, with anything in between.
-    #[default]
-    Ordered,
-    /// In order, with nothing in between.
-    Strict,
-    /// In any order.
-    Unordered,
 }
 
 /// Something that must not happen between two steps; step 0 is the exposure (M-34).
@@ -192,6 +180,11 @@ fn funnel(fields: &Fields<'_>) -> Result<Measured> {
         return Err(invalid(&fields.at("exclusions"), message));
     }
     let order = fields.choice("funnel_order_type", &ORDERS)?.unwrap_or_default();
+    let is_partial = |exclusion: &Exclusion| exclusion.from_step != 0 || exclusion.to_step != steps.len();
+    if order == FunnelOrder::Unordered && exclusions.iter().any(is_partial) {
+        // Q-E5
+        return Err(invalid(&fields.at("exclusions"), "Partial Exclusions not allowed in unordered funnels"));
+    }
     Ok(Measured::Funnel { steps, order, exclusions })
 }
 

@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the variants counted in a funnel, and who belongs to none of them.
+/// What the variants counted in a funnel, and who belongs to none of them. Persons stand for whatever unit the plan has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FunnelCells {
     /// One cell per known variant.
     pub variants: Vec<FunnelCell>,
-    /// Persons that entered the funnel without any flag value on their events (Q-F7).
+    /// Persons that entered the funnel without any flag value on the events that are asked (Q-F7).
     pub persons_without_variant: u64,
-    /// Persons that entered the funnel with an unknown flag value first (Q-F6).
+    /// Persons that entered the funnel with unknown flag values only, on the events that are asked (Q-F6).
     pub persons_with_foreign_variant: u64,
 }
 
