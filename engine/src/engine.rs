@@ -22,6 +22,7 @@ pub use files::{read_documents, write_documents};
 
 pub use history::Backfill;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::backend;
-use crate::catalog::{Catalog, Change, Transaction};
+use crate::catalog::{Catalog, Change, Snapshot, Transaction};
 use crate::error::{Error, Result};
 use crate::events::{
     self, AttachReport, ColumnMapping, DataState, EventStore, GroupProfile, IngestOptions, IngestReport, Interrupt,
@@ -41,7 +42,7 @@ use crate::model::filter::Filter;
 use crate::model::flag::FeatureFlag;
 use crate::model::metric::Metric;
 use crate::model::settings::LabSettings;
-use crate::plan::{self, Library, Measure, Plan, Visible};
+use crate::plan::{self, KnownCohort, Library, Measure, Plan, Visible};
 use crate::results::{
     self, ExperimentResult, ExperimentSummary, Explanation, FORMAT_VERSION, MetricResult, Provenance,
 };
@@ -336,10 +337,15 @@ impl Engine {
     }
 
     fn definition(&mut self, key: &str) -> Result<Definition> {
+        self.definition_with(key, &Map::new())
+    }
+
+    /// What a plan is made from, for a metric that the experiment need not have.
+    fn definition_with(&mut self, key: &str, metric: &Map<String, Value>) -> Result<Definition> {
         let snapshot = self.catalog.snapshot()?;
         let experiment = snapshot.experiment(key)?;
         let flag = snapshot.flag_of(&experiment)?;
-        let library = Library { settings: snapshot.settings()?, actions: snapshot.actions()? };
+        let library = library_naming(&snapshot, &json!([experiment, metric]))?;
         Ok(Definition { experiment, flag, library })
     }
 
@@ -413,6 +419,21 @@ impl Definition {
         let metric = Metric::parse(filters)?;
         results::metric_result(&self.experiment, filters, &metric, &self.library.actions, plan, measured, outcome)
     }
+}
+
+/// What a lab holds that definitions refer to, with the members of the static cohorts that `definitions`, the lab's own
+/// filters, its actions, and the cohorts these name, ask for.
+fn library_naming(snapshot: &Snapshot<'_>, definitions: &Value) -> Result<Library> {
+    let (settings, actions) = (snapshot.settings()?, snapshot.actions()?);
+    let named = json!([definitions, settings.test_account_filters, actions]);
+    let named: BTreeSet<_> = flags::named_cohorts(snapshot, &named)?.into_iter().map(|cohort| cohort.id).collect();
+    let mut cohorts = Vec::new();
+    for cohort in snapshot.cohorts()? {
+        let is_asked = cohort.is_static && named.contains(&cohort.id);
+        let members = is_asked.then(|| snapshot.cohort_members(cohort.id)).transpose()?;
+        cohorts.push(KnownCohort { cohort, members });
+    }
+    Ok(Library { settings, actions, cohorts, ..Library::default() })
 }
 
 /// Replaces the settings of the lab.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::Engine;
+use super::{Engine, library_naming};
 use crate::backend;
 use crate::error::Result;
 use crate::lifecycle;
@@ -86,8 +86,8 @@ impl Engine {
     /// # Errors
     /// `Invalid` when the filters are malformed or not supported; `Busy`; `Interrupted`.
     pub fn cohort_members(&mut self, filters: &Map<String, Value>, now: Timestamp) -> Result<Vec<CohortMember>> {
-        let actions = self.catalog.snapshot()?.actions()?;
-        let condition = plan::cohort_members(filters, &actions, now)?;
+        let library = library_naming(&self.catalog.snapshot()?, &json!(filters))?;
+        let condition = plan::cohort_members(filters, &library, now)?;
         let (reader, _) = self.reader("list the members of a cohort")?;
         backend::cohort_members(&condition, &reader, &self.interrupt)
     }

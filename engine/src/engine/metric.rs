@@ -32,7 +32,7 @@ impl Engine {
         metric: &Map<String, Value>,
         as_of: jiff::Timestamp,
     ) -> Result<(super::Definition, Plan)> {
-        let definition = self.definition(key)?;
+        let definition = self.definition_with(key, metric)?;
         let parsed = ExperimentMetric::parse(metric, "metric")?;
         let super::Definition { experiment, flag, library } = &definition;
         let plan = plan::compile_metric(&parsed, MetricRole::Primary, experiment, flag, library, as_of)?;

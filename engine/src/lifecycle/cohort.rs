@@ -93,7 +93,9 @@ pub fn named_cohorts(conditions: &Value) -> Vec<i64> {
             Value::Object(fields) => {
                 if fields.get("type").and_then(Value::as_str) == Some("cohort") {
                     let value = fields.get("value").unwrap_or(&Value::Null);
-                    named.extend(value.as_i64().or_else(|| value.as_str()?.parse().ok()));
+                    let values = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
+                    let number = |id: &Value| id.as_i64().or_else(|| id.as_str()?.trim().parse().ok());
+                    named.extend(values.iter().filter_map(number));
                 }
                 ahead.extend(fields.values());
             }

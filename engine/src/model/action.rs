@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::filter::{ElementFilter, ElementPart, Filter, Operator, PropertyFilter};
+use super::filter::{ElementFilter, ElementPart, Filter, Operator, PropertyFilter, Selector};
 use super::payload::{Payload, list};
 use crate::error::{Error, Result};
 
@@ -150,28 +150,23 @@ impl ActionStep {
     /// What an event of the step's name must pass; `field` is where the step stands, for messages.
     ///
     /// # Errors
-    /// `Invalid` when a property filter is malformed (Q-P23) or the pattern of an address is none, and with the code
-    /// `unsupported` for a `selector`: events hold too little of the page to evaluate it.
+    /// `Invalid` when a property filter is malformed (Q-P23), the pattern of an address is none, or a selector asks for more
+    /// than captured elements can answer.
     pub fn filter(&self, field: &str) -> Result<Filter> {
         let mut parts = Vec::new();
         for (index, property) in self.properties.iter().enumerate() {
             parts.push(Filter::parse(property, &format!("{field}.properties[{index}]"))?);
         }
         parts.extend(self.address(field)?);
-        if self.selector.as_deref().is_some_and(|selector| !selector.is_empty()) {
-            return Err(Error::invalid_field(
-                format!("{field}.selector"),
-                "unsupported",
-                "selectors are not supported yet",
-            )
-            .hint("describe the element by tag_name, text or href"));
+        if let Some(selector) = self.selector.as_deref().filter(|selector| !selector.trim().is_empty()) {
+            parts.push(Filter::Selector(Selector::parse(selector, &format!("{field}.selector"))?));
         }
         let elements =
             [(ElementPart::TagName, &self.tag_name), (ElementPart::Text, &self.text), (ElementPart::Href, &self.href)];
         // As in the reference, an empty text asks for nothing.
-        let given = elements.into_iter().filter_map(|(part, value)| Some((part, value.clone()?)));
+        let given = elements.into_iter().filter_map(|(part, value)| Some((part, value.as_deref()?)));
         let given = given.filter(|(_, value)| !value.is_empty());
-        parts.extend(given.map(|(part, value)| Filter::Element(ElementFilter { part, value })));
+        parts.extend(given.map(|(part, value)| Filter::Element(ElementFilter::exact(part, value))));
         Ok(Filter::All(parts))
     }
 
@@ -222,7 +217,7 @@ mod tests {
         for (step, field, code) in [
             (json!({"properties": [{"key": "a"}]}), "steps[0].properties[0]", "invalid_input"),
             (json!({"url": "(", "url_matching": "regex"}), "steps[0].url", "invalid_input"),
-            (json!({"selector": "a > b"}), "steps[0].selector", "unsupported"),
+            (json!({"selector": "a ~ b"}), "steps[0].selector", "invalid_input"),
             (json!({"evnt": "a"}), "steps[0]", "invalid"),
             (json!({"url_matching": "begins"}), "steps[0]", "invalid"),
             (json!("a"), "steps[0]", "invalid"),

@@ -172,7 +172,7 @@ pub(crate) fn action_id(entity: &Map<String, Value>, place: &str) -> Result<i64>
     })
 }
 
-pub(super) fn known_keys(unknown: &str, known: &[&str]) -> String {
+pub(crate) fn known_keys(unknown: &str, known: &[&str]) -> String {
     match closest(unknown, known.iter().copied()) {
         Some(similar) => format!("did you mean '{similar}'?"),
         None => format!("known keys: {}", known.join(", ")),

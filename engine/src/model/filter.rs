@@ -1,106 +1,71 @@
 //! Property filters: which events a metric looks at.
 //!
 //! The outward form is the reference system's: a list of filters (all must hold), or a nested group
-//! `{"type": "AND" | "OR", "values": [...]}` (rules Q-P1 to Q-P16). Parsing checks everything, so that a [`Filter`] has
-//! nothing left to misunderstand; a malformed filter is an error, never "match all" (Q-P23).
+//! `{"type": "AND" | "OR", "values": [...]}` (rules Q-P1 to Q-P19). Parsing checks everything, so that a [`Filter`] has
+//! nothing left to misunderstand; a malformed filter is an error, never "match all" (Q-P23). What depends on the moment or on
+//! the lab (relative dates, who belongs to a cohort) is settled when a plan is made.
+
+mod cohort;
+mod element;
+mod property;
+mod selector;
+
+pub use cohort::CohortFilter;
+pub use element::{ElementFilter, ElementPart};
+pub use property::{DateFilter, DateSide, Operator, PropertyFilter, PropertyTest};
+pub use selector::{Combinator, Compound, Selector};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::entity::known_keys;
+use super::expression::{Expression, Kind};
 use crate::error::{Error, Result};
 
-/// A checked condition on the properties of an event.
+/// A checked condition on an event: its properties, and what belongs to its person, groups and session.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
     /// Every part holds; without parts, always.
     All(Vec<Filter>),
-    /// Some part holds.
+    /// Some part holds; there is at least one.
     Any(Vec<Filter>),
-    /// One property compared with values.
+    /// The part does not hold.
+    Not(Box<Filter>),
+    /// One property of the event compared with values.
     Property(PropertyFilter),
-    /// Some element that the event captured is like this.
+    /// One property of the event compared with dates (Q-P11 to Q-P13).
+    Date(DateFilter),
+    /// One property of the event's person, with its latest value (Q-P22).
+    Person(PropertyTest),
+    /// One property of a group of the event, with its latest value.
+    Group {
+        /// The position of the group type, 0 to 4.
+        group_type_index: u8,
+        /// What is asked of the property.
+        test: PropertyTest,
+    },
+    /// One property of the event's session.
+    Session(PropertyTest),
+    /// Some element that the event captured is like this (Q-P19).
     Element(ElementFilter),
+    /// Some element that the event captured is selected (Q-P19).
+    Selector(Selector),
+    /// Whether the event's person belongs to a cohort (Q-P17).
+    Cohort(CohortFilter),
+    /// An expression that holds; null does not (Q-P15).
+    Expression(Expression),
 }
 
-/// One property of the event, compared with values.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PropertyFilter {
-    /// The property's name.
-    pub key: String,
-    /// How it is compared.
-    pub operator: Operator,
-    /// What it is compared with, as text: JSON texts without quotes, everything else as JSON (Q-P1).
-    pub values: Vec<String>,
-}
+/// The types of filters that are understood.
+const TYPES: [&str; 8] = ["event", "feature", "person", "group", "cohort", "element", "hogql", "session"];
 
-/// A part of an element of a page, on an event that captured the elements around a click (Q-A1).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ElementFilter {
-    /// The part.
-    pub part: ElementPart,
-    /// The text it equals.
-    pub value: String,
-}
+/// Keys of a filter. The last three only help clients to show it.
+const KEYS: [&str; 9] =
+    ["key", "value", "operator", "type", "group_type_index", "negation", "label", "cohort_name", "group_key_names"];
 
-/// A part of an element of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ElementPart {
-    /// Its tag, such as `a`.
-    TagName,
-    /// The text in it.
-    Text,
-    /// The target of its link.
-    Href,
-}
-
-/// How a property is compared with the values of a filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operator {
-    /// Equal to some value (Q-P2).
-    Exact,
-    /// Equal to none, or absent (Q-P3).
-    IsNot,
-    /// Contains some value, ignoring case (Q-P4).
-    Icontains,
-    /// Contains none, or absent (Q-P5).
-    NotIcontains,
-    /// Contains some value, with case; only addresses of actions are compared so (Q-A1).
-    Contains,
-    /// Some pattern is found (Q-P6).
-    Regex,
-    /// No pattern is found, or absent (Q-P7).
-    NotRegex,
-    /// Greater than some value, as numbers (Q-P8).
-    Gt,
-    /// Greater than or equal to some value, as numbers (Q-P8).
-    Gte,
-    /// Less than some value, as numbers (Q-P8).
-    Lt,
-    /// Less than or equal to some value, as numbers (Q-P8).
-    Lte,
-    /// Present and not null (Q-P9).
-    IsSet,
-    /// Absent or null (Q-P10).
-    IsNotSet,
-}
-
-const OPERATORS: [(&str, Operator); 12] = [
-    ("exact", Operator::Exact),
-    ("is_not", Operator::IsNot),
-    ("icontains", Operator::Icontains),
-    ("not_icontains", Operator::NotIcontains),
-    ("regex", Operator::Regex),
-    ("not_regex", Operator::NotRegex),
-    ("gt", Operator::Gt),
-    ("gte", Operator::Gte),
-    ("lt", Operator::Lt),
-    ("lte", Operator::Lte),
-    ("is_set", Operator::IsSet),
-    ("is_not_set", Operator::IsNotSet),
-];
+/// The property of sessions that is understood: the seconds from its first event to its last.
+pub const SESSION_DURATION: &str = "$session_duration";
 
 impl Filter {
     /// The filter that every event passes.
@@ -128,7 +93,7 @@ impl Filter {
             Value::Array(items) => Ok(Self::All(parse_all(items, field)?)),
             Value::Object(object) if object.is_empty() => Ok(Self::EVERYTHING),
             Value::Object(object) if object.contains_key("values") => parse_group(object, field),
-            Value::Object(object) => parse_property(object, field),
+            Value::Object(object) => parse_single(object, field),
             _ => Err(invalid(field, "a property filter must be an object, a group or a list")),
         }
     }
@@ -159,55 +124,96 @@ fn parse_group(object: &Map<String, Value>, field: &str) -> Result<Filter> {
     }
 }
 
-fn parse_property(object: &Map<String, Value>, field: &str) -> Result<Filter> {
-    refuse_unknown_keys(object, &["key", "value", "operator", "type", "group_type_index", "label"], field)?;
-    match object.get("type").filter(|kind| !kind.is_null()) {
-        None => {}
-        Some(Value::String(kind)) if kind == "event" || kind == "feature" => {}
-        Some(other) => {
-            return Err(invalid(field, format!("property filters of type {other} are not supported yet"))
-                .hint("supported types: event, feature"));
+/// A filter that is no group, by its type (Q-P1).
+fn parse_single(object: &Map<String, Value>, field: &str) -> Result<Filter> {
+    refuse_unknown_keys(object, &KEYS, field)?;
+    let kind = match object.get("type") {
+        None | Some(Value::Null) => "event",
+        Some(Value::String(kind)) => kind,
+        Some(other) => return Err(invalid(field, format!("the type of a filter must be a text, not {other}"))),
+    };
+    let is_negated = is_negated(object, field)?;
+    let filter = match kind {
+        // A cohort that does not exist matches nothing, negated or not, so it sees to its negation itself (Q-P17).
+        "cohort" => return CohortFilter::parse(object, is_negated, field).map(Filter::Cohort),
+        "event" | "feature" => match PropertyTest::parse(object, field)? {
+            PropertyTest::Compared(compared) => Filter::Property(compared),
+            PropertyTest::Date(date) => Filter::Date(date),
+        },
+        "person" => Filter::Person(PropertyTest::parse(object, field)?),
+        "group" => Filter::Group {
+            group_type_index: group_type_index(object, field)?,
+            test: PropertyTest::parse(object, field)?,
+        },
+        "session" => session(PropertyTest::parse(object, field)?, field)?,
+        "element" => element::parse(object, field)?,
+        "hogql" => expression(object, field)?,
+        other => {
+            return Err(Error::invalid_field(
+                field,
+                "unsupported",
+                format!("property filters of type '{other}' are not supported"),
+            )
+            .hint(format!("supported types: {}", TYPES.join(", "))));
         }
-    }
-    let Some(key) = object.get("key").and_then(Value::as_str).filter(|key| !key.is_empty()) else {
-        return Err(invalid(field, "a property filter needs a key"));
     };
-    let operator = parse_operator(object.get("operator"), field)?;
-    let values = match object.get("value") {
-        _ if matches!(operator, Operator::IsSet | Operator::IsNotSet) => Vec::new(),
-        None | Some(Value::Null) => return Err(invalid(field, format!("the filter on '{key}' needs a value"))),
-        Some(Value::Array(items)) => items.iter().map(value_text).collect(),
-        Some(value) => vec![value_text(value)],
-    };
-    Ok(Filter::Property(PropertyFilter { key: key.to_owned(), operator, values }))
+    Ok(if is_negated { Filter::Not(Box::new(filter)) } else { filter })
 }
 
-fn parse_operator(value: Option<&Value>, field: &str) -> Result<Operator> {
-    let name = match value {
-        None | Some(Value::Null) => return Ok(Operator::Exact),
-        Some(Value::String(name)) => name.as_str(),
-        Some(other) => return Err(invalid(field, format!("the operator of a filter must be a text, not {other}"))),
-    };
-    OPERATORS.iter().find(|(known, _)| *known == name).map(|(_, operator)| *operator).ok_or_else(|| {
-        let known: Vec<_> = OPERATORS.iter().map(|(known, _)| *known).collect();
-        invalid(field, format!("the operator '{name}' is not supported"))
-            .hint(format!("supported operators: {}", known.join(", ")))
+fn is_negated(object: &Map<String, Value>, field: &str) -> Result<bool> {
+    match object.get("negation") {
+        None | Some(Value::Null | Value::Bool(false)) => Ok(false),
+        Some(Value::Bool(true)) => Ok(true),
+        Some(other) => Err(invalid(field, format!("the negation must be true or false, not {other}"))),
+    }
+}
+
+fn group_type_index(object: &Map<String, Value>, field: &str) -> Result<u8> {
+    let given = object.get("group_type_index").unwrap_or(&Value::Null);
+    let index = given.as_u64().and_then(|index| u8::try_from(index).ok()).filter(|index| *index < 5);
+    index.ok_or_else(|| {
+        invalid(field, "a filter on a group needs its group_type_index, 0 to 4")
+            .hint("it is the number in `$group_0` to `$group_4` of the events")
     })
 }
 
-/// The text of a JSON value as the reference compares it: texts without quotes, everything else as JSON (Q-P1).
-fn value_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+fn session(test: PropertyTest, field: &str) -> Result<Filter> {
+    if test.key() == SESSION_DURATION {
+        return Ok(Filter::Session(test));
     }
+    let message = format!("the session property '{}' is not supported", test.key());
+    Err(Error::invalid_field(field, "unsupported", message).hint(format!("supported: {SESSION_DURATION}, in seconds")))
+}
+
+fn expression(object: &Map<String, Value>, field: &str) -> Result<Filter> {
+    let text = key(object, field)?;
+    match object.get("operator") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(operator)) if operator == "exact" => {}
+        Some(other) => {
+            return Err(invalid(field, format!("an expression holds by itself and takes no operator such as {other}"))
+                .hint("leave the operator out, and compare in the expression"));
+        }
+    }
+    let place = format!("{field}.key");
+    let expression = Expression::parse(text, &place)?;
+    if !matches!(expression.kind(), Kind::Boolean | Kind::Open) {
+        return Err(invalid(&place, "the expression is a value, not a condition").hint("compare it with something"));
+    }
+    Ok(Filter::Expression(expression))
+}
+
+fn key<'a>(object: &'a Map<String, Value>, field: &str) -> Result<&'a str> {
+    let key = object.get("key").and_then(Value::as_str).filter(|key| !key.is_empty());
+    key.ok_or_else(|| invalid(field, "a property filter needs a key"))
 }
 
 fn refuse_unknown_keys(object: &Map<String, Value>, known: &[&str], field: &str) -> Result<()> {
     match object.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),
-        Some(key) => Err(invalid(field, format!("unknown key '{key}' in a property filter"))
-            .hint(format!("known keys: {}", known.join(", ")))),
+        Some(key) => {
+            Err(invalid(field, format!("unknown key '{key}' in a property filter")).hint(known_keys(key, known)))
+        }
     }
 }
 
@@ -216,41 +222,4 @@ fn invalid(field: &str, message: impl Into<String>) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn groups_nest_and_an_empty_group_matches_everything() {
-        // Q-P16
-        let nested = json!({"type": "OR", "values": [
-            {"type": "AND", "values": [{"key": "a", "value": 1}, {"key": "b", "operator": "is_set"}]},
-            {"key": "c", "value": ["x"], "operator": "icontains"},
-        ]});
-        let Filter::Any(parts) = Filter::parse(&nested, "properties").unwrap() else { panic!("not an OR group") };
-        assert!(matches!(&parts[0], Filter::All(inner) if inner.len() == 2));
-        for empty in [json!(null), json!([]), json!({}), json!({"type": "OR", "values": []})] {
-            assert!(Filter::parse(&empty, "properties").unwrap().is_everything(), "{empty}");
-        }
-    }
-
-    #[test]
-    fn malformed_filters_are_refused_with_their_place() {
-        // Q-P23
-        for (bad, place, text) in [
-            (json!([{"key": "a"}]), "properties[0]", "needs a value"),
-            (json!([{"value": 1}]), "properties[0]", "needs a key"),
-            (json!([{"key": "a", "value": 1, "operator": "almost"}]), "properties[0]", "'almost' is not supported"),
-            (json!([{"key": "a", "value": 1, "type": "person"}]), "properties[0]", "not supported yet"),
-            (json!({"type": "XOR", "values": []}), "properties", "\"AND\" or \"OR\""),
-            (json!([{"key": "a", "value": 1, "oprator": "exact"}]), "properties[0]", "unknown key 'oprator'"),
-            (json!("a"), "properties", "must be an object"),
-        ] {
-            let error = Filter::parse(&bad, "properties").unwrap_err();
-            let crate::error::ErrorKind::Invalid { field, message, .. } = error.kind() else { panic!("{error:?}") };
-            assert_eq!(field.as_deref(), Some(place), "{bad}");
-            assert!(message.contains(text), "{message}");
-        }
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod cohort;
+pub(crate) mod date;
 pub mod document;
 pub mod definition;
 pub mod entity;

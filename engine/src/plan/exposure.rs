@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::model::experiment::Experiment;
 use crate::model::exposure::{CustomExposure, FIELD};
-use crate::model::filter::{Filter, Operator, PropertyFilter};
-use crate::plan::{EventMatch, Library, Population};
+use crate::model::filter::Filter;
+use crate::plan::{Condition, EventMatch, Library, Population};
 
 /// What counts as being exposed to a variant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,7 +20,7 @@ pub struct Exposure {
     /// What is counted of them.
     pub unit: ExposureUnit,
     /// What every such event must pass, from the lab's test-account filters (Q-X5, Q-P20).
-    pub filter: Filter,
+    pub filter: Condition,
 }
 
 /// What an exposure is counted in.
@@ -44,13 +44,9 @@ impl Exposure {
 
     /// The persons that the flag answered with a variant; the metric's test-account filter applies to them as well (Q-X5).
     fn of_flag(population: &Population) -> Self {
-        let is_flag = PropertyFilter {
-            key: "$feature_flag".to_owned(),
-            operator: Operator::Exact,
-            values: vec![population.feature_flag_key.clone()],
-        };
+        let is_flag = Condition::property_is("$feature_flag", &population.feature_flag_key);
         Self {
-            matching: EventMatch::event(Some("$feature_flag_called"), Filter::Property(is_flag)),
+            matching: EventMatch::event(Some("$feature_flag_called"), is_flag),
             variant_property: "$feature_flag_response".to_owned(),
             unit: ExposureUnit::Persons,
             filter: population.filter.clone(),
@@ -58,7 +54,7 @@ impl Exposure {
     }
 
     fn custom(custom: &CustomExposure, population: &Population, library: &Library) -> Result<Self> {
-        let matching = EventMatch::of(&custom.entity, &library.actions)?.ok_or_else(|| {
+        let matching = EventMatch::of(&custom.entity, library)?.ok_or_else(|| {
             Error::invalid_field(FIELD, "does_not_exist", "the action of the custom exposure does not exist")
                 .hint("create it, or choose another event for the exposure")
         })?;
@@ -72,10 +68,10 @@ impl Exposure {
 }
 
 /// What leaves out the lab's test accounts, if that is asked for (Q-P20).
-pub(super) fn test_accounts(filter_test_accounts: bool, library: &Library) -> Result<Filter> {
-    if filter_test_accounts {
-        Filter::parse(&Value::Array(library.settings.test_account_filters.clone()), "test_account_filters")
-    } else {
-        Ok(Filter::EVERYTHING)
+pub(super) fn test_accounts(filter_test_accounts: bool, library: &Library) -> Result<Condition> {
+    if !filter_test_accounts {
+        return Ok(Condition::EVERYTHING);
     }
+    let filters = Value::Array(library.settings.test_account_filters.clone());
+    Condition::of(&Filter::parse(&filters, "test_account_filters")?, library)
 }

@@ -6,6 +6,7 @@
 
 mod buckets;
 mod cohort;
+mod condition;
 mod exposure;
 mod fingerprint;
 mod flag_question;
@@ -18,11 +19,12 @@ mod unit;
 mod units;
 
 pub use buckets::Buckets;
-pub use cohort::{CohortCondition, Performed, cohort_members};
+pub use cohort::{CohortCondition, Performed, Times, cohort_members};
+pub use condition::{Condition, DateCondition, DateRange, PropertyCondition};
 pub use exposure::{Exposure, ExposureUnit};
 pub use fingerprint::Visible;
 pub use flag_question::{FlagQuestion, requires_flag_implementation};
-pub use library::Library;
+pub use library::{KnownCohort, Library};
 pub use matching::{EventMatch, EventPattern};
 pub use measure::{Deadline, Exclusion, FunnelMeasure, Measure, TrendMeasure};
 pub use moments::interval_ends;
@@ -125,6 +127,7 @@ pub fn exposures(
 ) -> Result<ExposurePlan> {
     let range = range(experiment, as_of)?;
     refuse_aggregation_by_distinct_id(&library.settings)?;
+    let library = &library.at(as_of);
     let filter_test_accounts =
         if experiment.filters.is_empty() { false } else { Metric::parse(&experiment.filters)?.filter_test_accounts() };
     let population = Population::new(experiment, flag, library, range, filter_test_accounts)?;
@@ -142,6 +145,7 @@ fn plan(
 ) -> Result<Plan> {
     refuse_other_statistics(experiment)?;
     refuse_aggregation_by_distinct_id(&library.settings)?;
+    let library = &library.at(as_of);
     let range = range(experiment, as_of)?;
     let mut population = Population::new(experiment, flag, library, range, metric.filter_test_accounts())?;
     let measure = match metric {

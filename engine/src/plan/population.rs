@@ -5,10 +5,9 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::experiment::Experiment;
-use crate::model::filter::Filter;
 use crate::model::flag::FeatureFlag;
 use crate::plan::exposure::test_accounts;
-use crate::plan::{Library, Unit};
+use crate::plan::{Condition, Library, Unit};
 
 /// The key of the variant all others are compared with.
 pub const BASELINE: &str = "control";
@@ -25,9 +24,9 @@ pub struct Population {
     /// The time range of everything (Q-D1).
     pub range: TimeRange,
     /// What every event must pass, from the lab's test-account filters (Q-P20).
-    pub filter: Filter,
+    pub filter: Condition,
     /// What marks events that are read but counted apart: those that do not pass. Mostly everything passes.
-    pub marked: Filter,
+    pub marked: Condition,
 }
 
 /// A half-open range of instants, in microseconds since 1970 UTC.
@@ -77,7 +76,7 @@ impl Population {
             unit: Unit::Person,
             range,
             filter,
-            marked: Filter::EVERYTHING,
+            marked: Condition::EVERYTHING,
         })
     }
 

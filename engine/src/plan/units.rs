@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exposure::test_accounts;
-use super::{BASELINE, Buckets, EventMatch, Library, MetricRole, Plan, Population, Semantics, TimeRange, Unit};
+use super::{
+    BASELINE, Buckets, Condition, EventMatch, Library, MetricRole, Plan, Population, Semantics, TimeRange, Unit,
+};
 use super::{Measure, no_start};
 use crate::error::{Error, Result};
 use crate::model::entity::{Entity, EntitySource};
@@ -14,7 +16,6 @@ use crate::model::experiment_metric::{
     StartHandling, TableSource, ValueOf,
 };
 use crate::model::exposure_criteria::{ExposureConfig, ExposureCriteria, SeveralVariants};
-use crate::model::filter::{Filter, Operator, PropertyFilter};
 use crate::model::flag::FeatureFlag;
 use crate::model::metric::{FunnelOrder, Interval};
 
@@ -164,6 +165,7 @@ pub fn compile_metric(
     library: &Library,
     as_of: Timestamp,
 ) -> Result<Plan> {
+    let library = &library.at(as_of);
     let criteria = ExposureCriteria::of(experiment)?;
     let range = range(experiment, as_of)?;
     let population = population(&criteria, experiment, flag, library, range)?;
@@ -211,6 +213,7 @@ pub fn compile_exposure_view(
     library: &Library,
     as_of: Timestamp,
 ) -> Result<Plan> {
+    let library = &library.at(as_of);
     let criteria = ExposureCriteria::of(experiment)?;
     let range = range(experiment, as_of)?;
     let population = population(&criteria, experiment, flag, library, range)?;
@@ -288,12 +291,8 @@ fn population(
 fn exposure(criteria: &ExposureCriteria, population: &Population, library: &Library) -> Result<(EventMatch, String)> {
     match &criteria.config {
         ExposureConfig::Flag => {
-            let is_flag = PropertyFilter {
-                key: "$feature_flag".to_owned(),
-                operator: Operator::Exact,
-                values: vec![population.feature_flag_key.clone()],
-            };
-            let matching = EventMatch::event(Some("$feature_flag_called"), Filter::Property(is_flag));
+            let is_flag = Condition::property_is("$feature_flag", &population.feature_flag_key);
+            let matching = EventMatch::event(Some("$feature_flag_called"), is_flag);
             Ok((matching, "$feature_flag_response".to_owned()))
         }
         ExposureConfig::Custom(entity) => {
@@ -307,7 +306,7 @@ fn exposure(criteria: &ExposureCriteria, population: &Population, library: &Libr
 }
 
 fn events(entity: &Entity, place: &str, library: &Library) -> Result<EventMatch> {
-    EventMatch::of(entity, &library.actions)?.ok_or_else(|| {
+    EventMatch::of(entity, library)?.ok_or_else(|| {
         let id = if let EntitySource::Action(id) = entity.source { id } else { 0 };
         Error::invalid_field(place, "does_not_exist", format!("the action {id} does not exist"))
             .hint("create it, or choose another event")

@@ -1,9 +1,9 @@
 //! The query of an assignment audit: which values of a flag were logged for whom.
 
-use crate::model::filter::Filter;
-use crate::plan::TimeRange;
+use crate::plan::{Condition, TimeRange};
 use crate::sql::Sql;
 use crate::sql::population::{in_range, variant_text};
+use crate::sql::unit::group_key;
 
 /// Every value of a flag that was logged for an id, once per source, with the first and the last time and the number of
 /// events.
@@ -23,7 +23,7 @@ pub fn logged_assignments(feature_flag_key: &str, group_type_index: Option<u8>, 
     sql.text("  SELECT person_id, distinct_id, group_key, timestamp, source, ");
     sql.text("CASE source WHEN 0 THEN answer ELSE carried END AS value\n  FROM (\n");
     sql.text("    SELECT e.person_id, e.distinct_id, ");
-    group_key(&mut sql, group_type_index);
+    sql.text(group_type_index.map_or("CAST(NULL AS VARCHAR)", group_key));
     sql.text(" AS group_key, e.timestamp,\n      CASE WHEN e.event = '$feature_flag_called' AND coalesce(");
     variant_text(&mut sql, "$feature_flag");
     sql.text(", '') = ").value(feature_flag_key).text(" THEN 0 ELSE 1 END AS source,\n      ");
@@ -31,22 +31,10 @@ pub fn logged_assignments(feature_flag_key: &str, group_type_index: Option<u8>, 
     sql.text(" AS answer, ");
     variant_text(&mut sql, &property);
     sql.text(" AS carried\n    FROM events AS e\n    WHERE ");
-    in_range(&mut sql, range, &Filter::EVERYTHING);
+    in_range(&mut sql, range, &Condition::EVERYTHING);
     sql.text("\n  )\n  WHERE source = 0 OR carried IS NOT NULL\n)\nGROUP BY person_id, distinct_id, group_key, source, value\n");
     sql.text("ORDER BY person_id, distinct_id, group_key NULLS FIRST, source, value NULLS FIRST");
     sql
-}
-
-/// The key of the group whose members are assigned together, under a number that only five columns have.
-fn group_key(sql: &mut Sql, group_type_index: Option<u8>) {
-    sql.text(match group_type_index {
-        Some(0) => "e.group_0",
-        Some(1) => "e.group_1",
-        Some(2) => "e.group_2",
-        Some(3) => "e.group_3",
-        Some(4) => "e.group_4",
-        _ => "CAST(NULL AS VARCHAR)",
-    });
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! How a plan is said to the event store.
 //!
 //! [`render`] turns a [`Plan`] into queries over one view, `events(uuid, event, distinct_id, person_id, timestamp, properties,
-//! group_0 … group_4)`, where `timestamp` is UTC with microseconds and `properties` a VARIANT. Nothing is decided here, and
+//! group_0 … group_4)`, where `timestamp` is UTC with microseconds and `properties` a VARIANT, and what stands beside it:
+//! `persons`, `groups`, and the names of persons. Nothing is decided here, and
 //! nothing is run.
 
 mod assignments;
 mod cohort;
+mod condition;
 mod element;
 mod exposure;
-mod filter;
+mod expression;
 mod flag_question;
 mod funnel;
 mod names;
 mod population;
+mod property;
 mod trend;
 mod unit;
 mod units;

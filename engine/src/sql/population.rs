@@ -1,9 +1,9 @@
 //! Which events are looked at, as conditions over the view `events AS e`.
 
-use crate::model::filter::Filter;
-use crate::plan::{EventMatch, EventPattern, Population, TimeRange};
+use crate::plan::{Condition, EventMatch, EventPattern, Population, TimeRange};
 use crate::sql::Sql;
-use crate::sql::filter;
+use crate::sql::condition::condition;
+use crate::sql::property::{OF_EVENT, plain_text};
 
 /// `e.timestamp` inside the range, and the population's filter.
 pub(super) fn in_population(sql: &mut Sql, population: &Population) {
@@ -11,12 +11,12 @@ pub(super) fn in_population(sql: &mut Sql, population: &Population) {
 }
 
 /// `e.timestamp` inside a range, and a filter.
-pub(super) fn in_range(sql: &mut Sql, range: TimeRange, filter: &Filter) {
+pub(super) fn in_range(sql: &mut Sql, range: TimeRange, filter: &Condition) {
     sql.text("e.timestamp >= make_timestamp(").value(range.from_microseconds);
     sql.text(") AND e.timestamp < make_timestamp(").value(range.until_microseconds).text(")");
     if !filter.is_everything() {
         sql.text("\n  AND ");
-        filter::condition(sql, filter);
+        condition(sql, filter);
     }
 }
 
@@ -45,7 +45,7 @@ fn fits(sql: &mut Sql, pattern: &EventPattern) {
     };
     if !pattern.filter.is_everything() {
         sql.text(" AND ");
-        filter::condition(sql, &pattern.filter);
+        condition(sql, &pattern.filter);
     }
 }
 
@@ -53,7 +53,7 @@ fn fits(sql: &mut Sql, pattern: &EventPattern) {
 ///
 /// Lists and objects would need their JSON text (Q-P1), but no variant is one of those, so the cheap cast serves.
 pub(super) fn variant_text(sql: &mut Sql, property: &str) {
-    sql.text("variant_extract(e.properties, ").value(property).text(")::VARCHAR");
+    plain_text(sql, OF_EVENT, property);
 }
 
 /// A text is one of the known variants, case-sensitive (Q-V2).

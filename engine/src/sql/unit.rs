@@ -1,9 +1,8 @@
 //! What is counted, as a column.
 
-use crate::model::expression::Expression;
 use crate::plan::Unit;
 use crate::sql::Sql;
-use crate::sql::population::variant_text;
+use crate::sql::expression;
 
 /// Writes the unit of an event: a number for persons, a text for everything else; null when the event belongs to none.
 pub(super) fn unit(sql: &mut Sql, unit: &Unit) {
@@ -17,15 +16,15 @@ pub(super) fn unit(sql: &mut Sql, unit: &Unit) {
         Unit::Group { group_type_index } => {
             sql.text("nullif(").text(group_key(*group_type_index)).text(", '')");
         }
-        Unit::Expression(expression) => {
+        Unit::Expression(value) => {
             sql.text("coalesce(");
-            text_of(sql, expression);
+            expression::text(sql, value);
             sql.text(", '')");
         }
     }
 }
 
-/// The column of a group's key; empty or null where an event belongs to none.
+/// The column with the key of the event's group of a type, under a number that only five columns have.
 pub(super) fn group_key(group_type_index: u8) -> &'static str {
     match group_type_index {
         0 => "e.group_0",
@@ -34,12 +33,5 @@ pub(super) fn group_key(group_type_index: u8) -> &'static str {
         3 => "e.group_3",
         4 => "e.group_4",
         _ => "CAST(NULL AS VARCHAR)",
-    }
-}
-
-/// Writes an expression as a text, or null.
-pub(super) fn text_of(sql: &mut Sql, expression: &Expression) {
-    match expression {
-        Expression::Property(key) => variant_text(sql, key),
     }
 }

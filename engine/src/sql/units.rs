@@ -1,12 +1,13 @@
 //! The query of a modern metric: exposures and what is counted, unit by unit, for the kernel.
 
 use crate::model::experiment_metric::{TableSource, ValueOf};
-use crate::model::expression::Expression;
 use crate::model::metric::FunnelOrder;
 use crate::plan::{Origin, Population, SourceMeasure, TEST_ACCOUNT_ROLE, UnitMeasure, UnitValue};
 use crate::sql::Sql;
-use crate::sql::filter::{condition, number, property_text};
+use crate::sql::condition::condition;
+use crate::sql::expression;
 use crate::sql::population::{known_variants, matches, variant_text};
+use crate::sql::property::{number, text};
 use crate::sql::unit::{group_key, unit};
 
 /// Exposures and events of the sources, by unit, time and id: one pass over the events.
@@ -51,7 +52,7 @@ fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
     }
     for (index, property) in measure.breakdowns.iter().enumerate() {
         sql.text(",\n      ");
-        property_text(sql, property);
+        text(sql, "e.properties", property);
         sql.text(" AS ").identifier(&format!("breakdown_{index}"));
     }
     sql.text("\n    FROM events AS e\n    WHERE e.timestamp >= make_timestamp(")
@@ -102,8 +103,8 @@ fn column(sql: &mut Sql, index: usize, source: &SourceMeasure, event: Option<()>
     };
     sql.text(",\n      CAST(");
     match (&source.value, event) {
-        (ValueOf::Property(key), Some(())) => number(sql, |sql| property_text(sql, key)),
-        (ValueOf::Expression(Expression::Property(key)), Some(())) => number(sql, |sql| property_text(sql, key)),
+        (ValueOf::Property(key), Some(())) => number(sql, &|sql| text(sql, "e.properties", key)),
+        (ValueOf::Expression(value), Some(())) => expression::number(sql, value),
         (ValueOf::Session, Some(())) => variant_text(sql, "$session_id"),
         (ValueOf::Group(group_type_index), Some(())) => {
             sql.text(group_key(*group_type_index));
@@ -124,7 +125,7 @@ fn of_table(sql: &mut Sql, population: &Population, measure: &UnitMeasure, index
         match &source.value {
             ValueOf::Column(_) if other == index => {
                 sql.text(",\n    ");
-                number(sql, |sql| {
+                number(sql, &|sql| {
                     sql.text("t.value");
                 });
                 sql.text(" AS ").identifier(&format!("number_{index}"));
@@ -147,7 +148,7 @@ fn of_table(sql: &mut Sql, population: &Population, measure: &UnitMeasure, index
         .text(") AS t\n  JOIN (SELECT DISTINCT ");
     unit(sql, &population.unit);
     sql.text(" AS unit, ");
-    crate::sql::unit::text_of(sql, &table.exposure_key);
+    expression::text(sql, &table.exposure_key);
     sql.text(" AS key\n    FROM events AS e WHERE ");
     exposes(sql, population, measure);
     sql.text(" = 1");

@@ -19,6 +19,7 @@ mod documents;
 mod errors;
 mod event_store;
 mod exposures;
+mod filters;
 mod funnels;
 mod history;
 mod ingest;

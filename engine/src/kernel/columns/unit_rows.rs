@@ -109,7 +109,9 @@ impl UnitRowsReader {
             match column {
                 ValueColumn::None => {}
                 ValueColumn::Numbers(column) => {
-                    self.rows.numbers[source].push(if column.is_null(row) { f64::NAN } else { column.value(row) });
+                    // A text such as 1e999 reads as an infinity, which is no number to count with.
+                    let number = (!column.is_null(row)).then(|| column.value(row)).filter(|number| number.is_finite());
+                    self.rows.numbers[source].push(number.unwrap_or(f64::NAN));
                 }
                 ValueColumn::Texts(column) => {
                     let text = if column.is_null(row) { "" } else { column.value(row) };

@@ -37,8 +37,7 @@ pub struct Exclusion {
 impl FunnelMeasure {
     /// A missing action is an error (Q-A5).
     pub(in crate::plan) fn new(metric: &FunnelMetric, library: &Library) -> Result<Self> {
-        let matching =
-            |entity: &Entity| EventMatch::of(entity, &library.actions)?.ok_or_else(|| missing_action(entity));
+        let matching = |entity: &Entity| EventMatch::of(entity, library)?.ok_or_else(|| missing_action(entity));
         let steps = metric.steps.iter().map(matching).collect::<Result<Vec<_>>>()?;
         let exclusions = metric.exclusions.iter().map(|exclusion| {
             Ok(Exclusion {

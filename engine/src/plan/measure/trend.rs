@@ -25,7 +25,7 @@ impl TrendMeasure {
         exposure: Exposure,
         buckets: Buckets,
     ) -> Result<Self> {
-        let counted = EventMatch::of(&metric.entity, &library.actions)?.unwrap_or(EventMatch::NOTHING);
+        let counted = EventMatch::of(&metric.entity, library)?.unwrap_or(EventMatch::NOTHING);
         Ok(Self { counted, exposure, buckets })
     }
 }

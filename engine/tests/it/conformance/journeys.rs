@@ -7,6 +7,7 @@ use std::path::Path;
 use abduck::catalog::{Catalog, Change};
 use abduck::lifecycle;
 use abduck::model::action::{Action, CreateAction};
+use abduck::model::cohort::{Cohort, CreateCohort};
 use abduck::model::settings::{LabSettings, time_zone};
 use abduck::results::{ExperimentResult, FunnelSeries, MetricResult, TrendSeries, legacy, legacy_secondary};
 use abduck::stats::{Measured, Outcome};
@@ -19,9 +20,6 @@ use serde_json::{Map, Value, json};
 use super::Verdict;
 
 pub(super) fn run(record: &Value) -> Verdict {
-    if record.get("cohorts").is_some() {
-        return Verdict::NotBuilt;
-    }
     let outcome = match record["kind"].as_str().unwrap() {
         _ if record["engine"] == "modern" => super::modern::run(record),
         "trend" | "funnel" => primary(record),
@@ -56,6 +54,7 @@ impl Journey {
         let now = record["now"].as_str().unwrap_or("2030-01-01T00:00:00Z").parse::<Timestamp>().unwrap();
         lab.set_settings(&settings(&record["team"])?, now, None)?;
         insert_actions(lab.directory(), record["actions"].as_array().map_or(&[][..], Vec::as_slice), now)?;
+        insert_cohorts(lab.directory(), record["cohorts"].as_array().map_or(&[][..], Vec::as_slice), now)?;
         if !record["events"].as_array().unwrap().is_empty() {
             let file = directory.path().join("events.ndjson");
             fs::write(&file, event_lines(&record["events"])).unwrap();
@@ -108,6 +107,26 @@ fn insert_actions(lab: &Path, actions: &[Value], now: Timestamp) -> Result<(), E
         let request = CreateAction::from_json(json!({"name": action["name"], "steps": action["steps"]}))?;
         let action = Action { id: action["id"].as_i64().unwrap(), ..lifecycle::create_action(request, now, None) };
         transaction.insert_action(action, &Change { operation: "create", who: None, at: now })?;
+    }
+    transaction.commit()
+}
+
+/// The cohorts of a journey, under their own ids; those that list persons name them as the events do.
+fn insert_cohorts(lab: &Path, cohorts: &[Value], now: Timestamp) -> Result<(), Error> {
+    let mut catalog = Catalog::open(lab)?;
+    let mut transaction = catalog.transaction()?;
+    for cohort in cohorts {
+        let listed = cohort["persons"].as_array().map_or(&[][..], Vec::as_slice);
+        let listed: Vec<_> = listed.iter().map(|person| person.as_str().unwrap().to_owned()).collect();
+        let name = cohort["name"].as_str().map_or_else(|| cohort["id"].to_string(), ToOwned::to_owned);
+        let is_static = cohort["is_static"].as_bool().unwrap_or(cohort.get("filters").is_none());
+        let request =
+            json!({"name": name, "is_static": is_static, "filters": cohort.get("filters").unwrap_or(&json!({}))});
+        let created = lifecycle::create_cohort(CreateCohort::from_json(request)?, now, None)?;
+        let change = Change { operation: "create", who: None, at: now };
+        let id = cohort["id"].as_i64().unwrap();
+        transaction.insert_cohort(Cohort { id, ..created }, &change)?;
+        transaction.change_cohort_members(id, &listed, &[], &change)?;
     }
     transaction.commit()
 }

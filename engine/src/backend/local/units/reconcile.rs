@@ -6,8 +6,7 @@ use crate::error::{Error, Result};
 use crate::events::{Interrupt, Reader};
 use crate::kernel::units::{UnitRecord, UnitRows, View, evaluate, naive_value};
 use crate::model::exposure_criteria::SeveralVariants;
-use crate::model::filter::Filter;
-use crate::plan::{Measure, Plan, TEST_ACCOUNT_ROLE, TimeRange, Unit, UnitMeasure, UnitValue};
+use crate::plan::{Condition, Measure, Plan, TEST_ACCOUNT_ROLE, TimeRange, Unit, UnitMeasure, UnitValue};
 use crate::stats::{ReconcileRule, ReconcileStep, VariantSum};
 
 /// What one unit contributes after a rule: a value and what it is divided by, per variant.
@@ -37,7 +36,7 @@ pub fn reconcile(plan: &Plan, reader: &Reader, interrupt: &Interrupt) -> Result<
     let variants = &plan.population.variants;
     // Test accounts are read, too, and marked.
     let mut everyone = plan.clone();
-    everyone.population.marked = std::mem::replace(&mut everyone.population.filter, Filter::EVERYTHING);
+    everyone.population.marked = std::mem::replace(&mut everyone.population.filter, Condition::EVERYTHING);
     let mut steps = vec![naive(&everyone, measure, reader, interrupt)?];
     let mut tally: Vec<Tally> = RULES.iter().map(|_| Tally::new(variants.len())).collect();
     let mut last: Vec<Contribution> = Vec::new();
