@@ -3,8 +3,9 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use abduck::results::VariantRow;
-use abduck::{Error, Source};
+use abduck::results::{VariantRow, rows};
+use abduck::stats::number;
+use abduck::{Error, ExperimentResult, Source};
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, RecordBatchIterator, StringArray, UInt64Array};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -40,9 +41,9 @@ fn take(capsule: &Bound<'_, PyCapsule>) -> PyResult<FFI_ArrowArrayStream> {
     Ok(unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr()) })
 }
 
-/// Rows as a capsule with a stream.
-pub(crate) fn export<'py>(py: Python<'py>, rows: &[VariantRow]) -> PyResult<Bound<'py, PyCapsule>> {
-    let batch = batch(rows).map_err(|error| misfit(py, &error))?;
+/// The rows of a result as a capsule with a stream.
+pub(crate) fn export<'py>(py: Python<'py>, result: &ExperimentResult) -> PyResult<Bound<'py, PyCapsule>> {
+    let batch = batch(&rows(result), result.result.has_whole_counts()).map_err(|error| misfit(py, &error))?;
     stream(py, Ok(batch.schema()), vec![batch])
 }
 
@@ -61,10 +62,17 @@ fn misfit(py: Python<'_>, error: &ArrowError) -> PyErr {
     exception(py, &Error::bug(format!("rows do not fit their table: {error}")))
 }
 
-fn batch(rows: &[VariantRow]) -> Result<RecordBatch, ArrowError> {
+/// Counts are whole numbers, unless the metric adds up a property: its definition decides on the type, not its data.
+fn batch(rows: &[VariantRow], has_whole_counts: bool) -> Result<RecordBatch, ArrowError> {
     let variants: StringArray = rows.iter().map(|row| Some(&row.variant)).collect();
-    let counts =
-        |count: fn(&VariantRow) -> u64| -> ArrayRef { Arc::new(rows.iter().map(count).collect::<UInt64Array>()) };
+    let counts = |count: fn(&VariantRow) -> f64| -> ArrayRef {
+        let whole = |row: &VariantRow| number::whole(count(row)).and_then(|count| u64::try_from(count).ok());
+        if has_whole_counts {
+            Arc::new(rows.iter().map(whole).collect::<UInt64Array>())
+        } else {
+            Arc::new(rows.iter().map(|row| Some(count(row))).collect::<Float64Array>())
+        }
+    };
     let numbers = |number: fn(&VariantRow) -> Option<f64>| -> ArrayRef {
         Arc::new(rows.iter().map(number).collect::<Float64Array>())
     };

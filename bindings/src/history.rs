@@ -8,6 +8,7 @@ use ::arrow::array::{
 use ::arrow::error::ArrowError;
 use abduck::model::metric::Interval;
 use abduck::results::{HistoryRow, history_rows};
+use abduck::stats::number;
 use abduck::{Backfill, Error, report};
 use jiff::Timestamp;
 use pyo3::prelude::*;
@@ -87,8 +88,17 @@ fn batch(rows: &[HistoryRow<'_>]) -> Result<RecordBatch, ArrowError> {
         let microseconds = rows.iter().map(|row| Some(moment(row).as_microsecond()));
         Arc::new(microseconds.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
     };
-    let counts =
-        |count: fn(&HistoryRow<'_>) -> u64| -> ArrayRef { Arc::new(rows.iter().map(count).collect::<UInt64Array>()) };
+    let versions: UInt64Array = rows.iter().map(|row| row.data_version).collect();
+    // A history does not say what its metric adds up: only sums of a property are not whole.
+    let whole = |amount: f64| number::whole(amount).and_then(|amount| u64::try_from(amount).ok());
+    let has_whole_counts = rows.iter().all(|row| whole(row.variant.units).and(whole(row.variant.count)).is_some());
+    let counts = |count: fn(&HistoryRow<'_>) -> f64| -> ArrayRef {
+        if has_whole_counts {
+            Arc::new(rows.iter().map(|row| whole(count(row))).collect::<UInt64Array>())
+        } else {
+            Arc::new(rows.iter().map(|row| Some(count(row))).collect::<Float64Array>())
+        }
+    };
     let numbers = |number: fn(&HistoryRow<'_>) -> Option<f64>| -> ArrayRef {
         Arc::new(rows.iter().map(number).collect::<Float64Array>())
     };
@@ -101,7 +111,7 @@ fn batch(rows: &[HistoryRow<'_>]) -> Result<RecordBatch, ArrowError> {
         ("as_of", moments(|row| row.as_of), false),
         ("computed_at", moments(|row| row.computed_at), false),
         ("in_hindsight", truths(|row| Some(row.in_hindsight)), false),
-        ("data_version", counts(|row| row.data_version), false),
+        ("data_version", Arc::new(versions) as ArrayRef, false),
         ("significance_code", Arc::new(codes) as ArrayRef, true),
         ("significant", truths(|row| row.significant), true),
         ("variant", Arc::new(variants) as ArrayRef, false),

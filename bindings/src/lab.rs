@@ -30,7 +30,7 @@ use crate::exposures::{self, Exposures};
 use crate::flag::{Evaluations, Known, evaluate_rows};
 use crate::history::{self, ResultHistory};
 use crate::moment::{moment, now};
-use crate::result::{ExperimentResult, SecondaryResult};
+use crate::result::{ExperimentResult, ListedResult, SecondaryResult};
 use crate::session::Session;
 
 /// An open lab, which one thread at a time may use.
@@ -303,6 +303,26 @@ impl Lab {
             .map(|result| SecondaryResult { result })
     }
 
+    fn metrics(&self, py: Python<'_>, key: &str) -> PyResult<String> {
+        self.session.run(py, |engine| engine.metrics(key)).and_then(|entries| json(&entries))
+    }
+
+    fn metric_results(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        metric: &str,
+        refresh: bool,
+        as_of: Option<&str>,
+        max_age: Option<f64>,
+    ) -> PyResult<ListedResult> {
+        let max_age = max_age.map(|seconds| self::seconds(py, "max_age", seconds)).transpose()?;
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh, max_age };
+        self.session
+            .run(py, |engine| engine.metric_results(key, metric, &request(moment(as_of)?)))
+            .map(|result| ListedResult { result })
+    }
+
     fn exposures(&self, py: Python<'_>, key: &str, as_of: Option<&str>) -> PyResult<Exposures> {
         let batches = self.session.run(py, |engine| {
             let mut batches = Vec::new();
@@ -362,8 +382,15 @@ impl Lab {
             .map(|audit| AssignmentAudit { audit })
     }
 
-    fn explain(&self, py: Python<'_>, key: &str, as_of: Option<&str>, run: bool) -> PyResult<(String, String)> {
-        let explanation = self.session.run(py, |engine| engine.explain(key, moment(as_of)?, run))?;
+    fn explain(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        as_of: Option<&str>,
+        run: bool,
+        metric: Option<&str>,
+    ) -> PyResult<(String, String)> {
+        let explanation = self.session.run(py, |engine| engine.explain(key, metric, moment(as_of)?, run))?;
         Ok((json(&explanation)?, report::explanation(&explanation, None)))
     }
 

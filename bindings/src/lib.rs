@@ -35,7 +35,7 @@ mod _engine {
     #[pymodule_export]
     use crate::lab::{Lab, read_mapping};
     #[pymodule_export]
-    use crate::result::{ExperimentResult, SecondaryResult};
+    use crate::result::{ExperimentResult, ListedResult, SecondaryResult};
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 

@@ -59,7 +59,61 @@ impl SecondaryResult {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // Another schema is a wish that a producer may ignore.
         drop(requested_schema);
-        arrow::export(py, &results::rows(&self.result.result))
+        arrow::export(py, &self.result.result)
+    }
+}
+
+/// The result of one of an experiment's metrics.
+#[pyclass(frozen, module = "abduck._engine")]
+pub(crate) struct ListedResult {
+    pub(crate) result: abduck::ListedResult,
+}
+
+#[pymethods]
+impl ListedResult {
+    #[staticmethod]
+    fn from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        read(py, text).map(|result| Self { result })
+    }
+
+    fn to_json(&self) -> PyResult<String> {
+        json(&self.result)
+    }
+
+    fn rows_json(&self) -> PyResult<String> {
+        json(&results::rows(&self.result.result))
+    }
+
+    fn legacy_json(&self, py: Python<'_>) -> PyResult<String> {
+        results::legacy_listed(&self.result).map_err(|error| exception(py, &error)).and_then(|legacy| json(&legacy))
+    }
+
+    #[getter]
+    fn verdict(&self) -> String {
+        report::verdict(&self.result.result)
+    }
+
+    fn to_text(&self) -> String {
+        report::listed_result(&self.result, None)
+    }
+
+    fn html(&self) -> String {
+        report::listed_html(&self.result)
+    }
+
+    fn table_markdown(&self) -> String {
+        report::listed_table(&self.result).to_markdown()
+    }
+
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        // Another schema is a wish that a producer may ignore.
+        drop(requested_schema);
+        arrow::export(py, &self.result.result)
     }
 }
 
@@ -118,6 +172,6 @@ impl ExperimentResult {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // Another schema is a wish that a producer may ignore.
         drop(requested_schema);
-        arrow::export(py, &results::rows(&self.result))
+        arrow::export(py, &self.result)
     }
 }

@@ -225,6 +225,9 @@ pub(crate) struct ResultsArguments {
     /// Of a secondary metric instead of the primary one: its place in the experiment's list, from 0
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub(crate) secondary: Option<String>,
+    /// Of one of the metrics that `abduck experiment metrics` lists: its id, number or name
+    #[arg(long, value_name = "METRIC", conflicts_with = "secondary")]
+    pub(crate) metric: Option<String>,
     /// Compute even when a kept result is still true; `--refresh=false` does not
     #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, action = ArgAction::Set,
         default_value_t = false, default_missing_value = "true", hide_default_value = true)]
@@ -262,6 +265,9 @@ pub(crate) struct LogArguments {
 pub(crate) struct ExplainArguments {
     /// The flag's key, or the experiment's number
     pub(crate) key: String,
+    /// One of the experiment's metrics: its number, id or name, as `abduck experiment metrics` lists them
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Option<String>,
     /// Run the queries too, and show their rows, times and counts
     #[arg(long)]
     pub(crate) run: bool,
@@ -277,6 +283,8 @@ pub(crate) enum SchemaNoun {
     Result,
     /// What `abduck results --secondary NUMBER -o json` prints
     SecondaryResult,
+    /// What `abduck results --metric METRIC -o json` prints
+    MetricResult,
     /// What `abduck experiment create FILE` reads
     Experiment,
     /// What `abduck experiment update KEY FILE` reads

@@ -7,6 +7,7 @@ mod apply;
 mod audit;
 mod describe;
 mod experiments;
+mod explain_unit;
 mod export;
 mod exposure;
 mod files;
@@ -14,6 +15,7 @@ mod flags;
 mod history;
 mod library;
 mod metric;
+mod metrics;
 mod secondary;
 mod units;
 
@@ -95,6 +97,15 @@ pub struct ResultsRequest {
 struct Computed {
     measured: Measured,
     outcome: Outcome,
+}
+
+/// How a metric is defined.
+#[derive(Clone, Copy)]
+struct Defined<'a> {
+    /// As the client gave it.
+    definition: &'a Map<String, Value>,
+    /// As it was read; `None` if it is a modern one, which is told of by its plan alone.
+    metric: Option<&'a Metric>,
 }
 
 /// What a plan is made from.
@@ -275,14 +286,20 @@ impl Engine {
         self.change("update", now, by, |transaction, change| set_settings(transaction, settings, change))
     }
 
-    /// The result of an experiment's primary metric, kept or computed.
+    /// The result of an experiment's primary metric, kept or computed: the legacy one, else the first of another form.
     ///
     /// # Errors
     /// `NotFound`; `NotReady` for a draft; `Invalid` when the metric is wrong or not supported; `Busy`; `Interrupted`.
     pub fn results(&mut self, key: &str, request: &ResultsRequest) -> Result<ExperimentResult> {
         let definition = self.definition(key)?;
+        if let Some(entry) = definition.leading_metric() {
+            return Ok(self.metric_results(key, &entry.id, request)?.result);
+        }
         let plan = definition.plan(request.as_of)?;
-        let (result, computed) = self.answer(key, &definition, &definition.experiment.filters, &plan, request)?;
+        let filters = &definition.experiment.filters;
+        let metric = Metric::parse(filters)?;
+        let (result, computed) =
+            self.answer(key, &definition, Defined { definition: filters, metric: Some(&metric) }, &plan, request)?;
         // A result is worth more than keeping it.
         if !result.is_cached
             && let Err(error) = self.keep_all(&[(&result, json!(result), &computed)])
@@ -292,12 +309,12 @@ impl Engine {
         self.warned(result)
     }
 
-    /// The result of a plan, kept or computed, and the numbers in it; `filters` define its metric.
+    /// The result of a plan, kept or computed, and the numbers in it; its metric comes with what defines it.
     fn answer(
         &mut self,
         key: &str,
         definition: &Definition,
-        filters: &Map<String, Value>,
+        defined: Defined<'_>,
         plan: &Plan,
         request: &ResultsRequest,
     ) -> Result<(ExperimentResult, Computed)> {
@@ -317,16 +334,24 @@ impl Engine {
             fingerprint,
             as_of: request.as_of,
         };
-        let result = definition.result(filters, plan, &computed, (provenance, computed_at, is_cached))?;
+        let result = definition.result(defined, plan, &computed, (provenance, computed_at, is_cached))?;
         Ok((result, computed))
     }
 
-    /// How the result of an experiment's primary metric comes about; with `run`, also what its queries do.
+    /// How the result of one of an experiment's metrics comes about, or of its primary one; with `run`, also what its queries do.
     ///
     /// # Errors
     /// As [`Engine::results`].
-    pub fn explain(&mut self, key: &str, as_of: Timestamp, run: bool) -> Result<Explanation> {
-        let plan = self.definition(key)?.plan(as_of)?;
+    pub fn explain(&mut self, key: &str, metric: Option<&str>, as_of: Timestamp, run: bool) -> Result<Explanation> {
+        let definition = self.definition(key)?;
+        let entry = match metric {
+            Some(metric) => Some(definition.experiment.listed_metric(metric)?),
+            None => definition.leading_metric(),
+        };
+        let plan = match entry {
+            Some(entry) => definition.plan_listed(&entry, as_of)?.1,
+            None => definition.plan(as_of)?,
+        };
         let queries = sql::render(&plan);
         if !run {
             return Ok(Explanation { plan, queries, stages: None, measured: None });
@@ -393,7 +418,7 @@ impl Definition {
     /// A result with what it was computed from, when, and whether it was kept since.
     fn result(
         &self,
-        filters: &Map<String, Value>,
+        defined: Defined<'_>,
         plan: &Plan,
         computed: &Computed,
         (provenance, last_refresh, is_cached): (Provenance, Timestamp, bool),
@@ -404,20 +429,26 @@ impl Definition {
             provenance,
             last_refresh,
             is_cached,
-            result: self.named(filters, plan, computed)?,
+            result: self.named(defined, plan, computed)?,
             warnings: results::warnings(plan, &computed.measured),
         })
     }
 
     /// Puts names on computed numbers.
-    fn named(&self, filters: &Map<String, Value>, plan: &Plan, computed: &Computed) -> Result<MetricResult> {
+    fn named(&self, defined: Defined<'_>, plan: &Plan, computed: &Computed) -> Result<MetricResult> {
+        let Defined { definition, metric } = defined;
         let Computed { measured, outcome } = computed;
         let outcome = outcome.clone();
-        if let (Measured::Units(cells), Measure::Units(measure)) = (measured, &plan.measure) {
-            return Ok(results::unit_result(filters, plan, measure, cells, outcome));
+        let actions = &self.library.actions;
+        match (metric, measured, &plan.measure) {
+            (Some(metric), ..) => {
+                results::metric_result(&self.experiment, definition, metric, actions, plan, measured, outcome)
+            }
+            (None, Measured::Units(cells), Measure::Units(measure)) => {
+                Ok(results::unit_result(definition, plan, measure, cells, outcome))
+            }
+            (None, ..) => Err(Error::bug("a modern metric measures units")),
         }
-        let metric = Metric::parse(filters)?;
-        results::metric_result(&self.experiment, filters, &metric, &self.library.actions, plan, measured, outcome)
     }
 }
 

@@ -23,4 +23,5 @@ pub use error::{Error, ErrorKind, Result};
 pub use events::{ColumnMapping, IngestOptions, IngestReport, Interrupt, Progress, Source, TableOptions, TableReport};
 pub use model::document::{Document, DocumentKind};
 pub use model::experiment::{CreateExperiment, Experiment};
-pub use results::{ExperimentResult, Explanation, SecondaryResult};
+pub use model::metric_list::MetricEntry;
+pub use results::{ExperimentResult, Explanation, ListedResult, SecondaryResult};

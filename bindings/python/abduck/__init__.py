@@ -52,6 +52,8 @@ from abduck.profiles import Group, GroupType, Person, TableFileReport, TableRepo
 from abduck.result import (
     ExperimentResult,
     ExperimentSummary,
+    MetricEntry,
+    MetricResult,
     MissingData,
     Provenance,
     ResultWarning,
@@ -99,6 +101,8 @@ __all__ = [
     "IoError",
     "Lab",
     "MatrixCell",
+    "MetricEntry",
+    "MetricResult",
     "MissingData",
     "NotAllowedError",
     "NotFoundError",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from abduck import _engine, _moment
 from abduck._entities import Entities, Entity, to_json
@@ -21,7 +21,7 @@ from abduck.exposures import Exposures
 from abduck.flags import Flag, flag_of
 from abduck.history import ResultHistory
 from abduck.holdouts import Holdout, holdout_of
-from abduck.result import ExperimentResult, SecondaryResult
+from abduck.result import ExperimentResult, MetricEntry, MetricResult, SecondaryResult
 from abduck.saved_metrics import ExperimentSavedMetric
 
 if TYPE_CHECKING:
@@ -253,16 +253,47 @@ class Experiment(Entity):
         """
         return AuditLog(self._lab.audit_log_of_experiment(self._key))
 
+    def metrics(self) -> list[MetricEntry]:
+        """The metrics, primary ones first, in the order of the definition.
+
+        >>> import abduck
+        >>> [(metric.id, metric.role) for metric in abduck.demo().experiments.get("quick-checkout").metrics()]
+        [('filters', 'primary')]
+        """
+        return [MetricEntry(**entry) for entry in json.loads(self._lab.metrics(self._key))]
+
+    @overload
     def results(
         self,
         *,
+        metric: None = None,
+        refresh: bool = False,
+        as_of: datetime | date | str | None = None,
+        max_age: timedelta | float | None = None,
+    ) -> ExperimentResult: ...
+
+    @overload
+    def results(
+        self,
+        *,
+        metric: str | int,
+        refresh: bool = False,
+        as_of: datetime | date | str | None = None,
+        max_age: timedelta | float | None = None,
+    ) -> MetricResult: ...
+
+    def results(
+        self,
+        *,
+        metric: str | int | None = None,
         refresh: bool = False,
         as_of: datetime | date | str | None = None,
         max_age: timedelta | float | None = None,
     ) -> ExperimentResult:
-        """The result of the primary metric, kept or computed.
+        """The result of the primary metric in the legacy form, or of another metric, kept or computed.
 
         Args:
+            metric: The id, the place or the name of one of `metrics()`. One that cannot be judged is no error.
             refresh: Whether to compute it even when a kept result is still true.
             as_of: The moment the result holds for; now if it is left out. Without an offset it is UTC.
             max_age: How old a kept result may be, as a `timedelta` or in seconds; without it, it is kept for as long as
@@ -270,6 +301,7 @@ class Experiment(Entity):
 
         Raises:
             NotReadyError: It is a draft.
+            NotFoundError: There is no such metric.
             InvalidError: The metric is wrong or not supported.
 
         >>> import abduck
@@ -278,7 +310,10 @@ class Experiment(Entity):
         (False, True)
         """
         seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
-        return ExperimentResult(self._lab.results(self._key, refresh, _moment.to_text(as_of), seconds))
+        moment = _moment.to_text(as_of)
+        if metric is None:
+            return ExperimentResult(self._lab.results(self._key, refresh, moment, seconds))
+        return MetricResult(self._lab.metric_results(self._key, str(metric), refresh, moment, seconds))
 
     def secondary_results(
         self,
@@ -402,15 +437,19 @@ class Experiment(Entity):
         path = None if disagreements is None else Path(disagreements)
         return AssignmentAudit(self._lab.audit(str(self.id), _moment.to_text(as_of), examples, path))
 
-    def explain(self, *, run: bool = False, as_of: datetime | date | str | None = None) -> Explanation:
+    def explain(
+        self, *, metric: str | int | None = None, run: bool = False, as_of: datetime | date | str | None = None
+    ) -> Explanation:
         """How the result comes about: the plan and its queries; with `run`, also what the queries do.
+
+        `metric` is one of the experiment's metrics: its number, id or name; the primary one unless given.
 
         >>> import abduck
         >>> explanation = abduck.demo().experiments.get("smart-search").explain()
         >>> [query.purpose for query in explanation.queries]
         ['counts', 'exposures']
         """
-        return Explanation._from_json(*self._lab.explain(self._key, _moment.to_text(as_of), run))
+        return Explanation._from_json(*self._lab.explain(self._key, _moment.to_text(as_of), run, None if metric is None else str(metric)))
 
     @property
     def _key(self) -> str:

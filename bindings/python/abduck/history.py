@@ -23,10 +23,10 @@ class HistoryVariant:
 
     variant: str
     """The variant's key."""
-    units: int
-    """Exposed persons of a trend, persons that entered a funnel."""
-    count: int
-    """Events of a trend, persons that completed a funnel."""
+    units: float
+    """Exposures of a trend (persons unless the definition says otherwise), persons that entered a funnel."""
+    count: float
+    """What a trend counted (events, persons, the sum of a property), persons that completed a funnel."""
     rate: float | None
     """The observed rate: `count` per unit."""
     chance_to_win: float | None

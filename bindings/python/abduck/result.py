@@ -22,10 +22,10 @@ class VariantRow:
 
     variant: str
     """The variant's key."""
-    units: int
-    """Exposed persons of a trend, persons that entered a funnel."""
-    count: int
-    """Events of a trend, persons that completed a funnel."""
+    units: float
+    """Exposures of a trend (persons unless the definition says otherwise), persons that entered a funnel."""
+    count: float
+    """What a trend counted (events, persons, the sum of a property), persons that completed a funnel."""
     rate: float | None
     """The observed rate: `count` per unit."""
     rel_effect_size: float | None
@@ -94,6 +94,10 @@ class MissingData:
     """No event carries the baseline variant."""
     no_test_variant: bool
     """No event carries any other known variant."""
+    no_exposures: bool | None = None
+    """Nobody was exposed to any variant; only said of trends given as query nodes."""
+    negative_count: bool = False
+    """What was added up is negative for some variant, which no rate of events can be."""
 
 
 class ExperimentResult:
@@ -111,7 +115,7 @@ class ExperimentResult:
 
     __slots__ = ("_data", "_inner")
     _data: dict[str, Any]
-    _inner: _engine.ExperimentResult | _engine.SecondaryResult
+    _inner: _engine.ExperimentResult | _engine.SecondaryResult | _engine.ListedResult
 
     def __init__(self, inner: _engine.ExperimentResult) -> None:
         object.__setattr__(self, "_inner", inner)
@@ -333,6 +337,73 @@ class SecondaryResult(ExperimentResult):
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SecondaryResult):
+            return NotImplemented
+        return self._metric == other._metric and self._values == other._values and super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return super().__hash__()
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """One of an experiment's metrics."""
+
+    id: str
+    """Where it stands in the experiment, such as `filters`, `metrics[0]`, or `saved_metrics[7]` for a saved metric."""
+    index: int
+    """Its place in the list, from 0."""
+    name: str
+    """Its name; empty when the definition gives none."""
+    role: str
+    """What it is to the experiment: `primary` or `secondary`."""
+    kind: str
+    """The form it is given in: `filters` for the legacy form, else the `kind` of its query."""
+    query: dict[str, Any]
+    """Its definition."""
+
+
+class MetricResult(ExperimentResult):
+    """The result of one of an experiment's metrics: one number per variant, and everything other results have.
+
+    >>> import abduck
+    >>> experiment = abduck.demo().experiments.get("quick-checkout")
+    >>> result = experiment.results(metric="filters")
+    >>> result.metric.role, sorted(result.values)
+    ('primary', ['control', 'test'])
+    """
+
+    __slots__ = ("_metric", "_values")
+    _metric: dict[str, Any]
+    _values: dict[str, float]
+
+    def __init__(self, inner: _engine.ListedResult) -> None:
+        data = json.loads(inner.to_json())
+        object.__setattr__(self, "_inner", inner)
+        object.__setattr__(self, "_data", data["result"])
+        object.__setattr__(self, "_metric", data["metric"])
+        object.__setattr__(self, "_values", data["values"])
+
+    @classmethod
+    def from_json(cls, text: str) -> MetricResult:
+        """A result from its JSON form.
+
+        Raises:
+            InvalidError: The text is not the result of a listed metric.
+        """
+        return cls(_engine.ListedResult.from_json(text))
+
+    @property
+    def metric(self) -> MetricEntry:
+        """Which metric."""
+        return MetricEntry(**self._metric)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The number of each variant with data: what a trend counts, the share of persons that completed a funnel."""
+        return dict(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MetricResult):
             return NotImplemented
         return self._metric == other._metric and self._values == other._values and super().__eq__(other)
 

@@ -45,6 +45,8 @@ pub(crate) enum ExperimentCommand {
     Duplicate(DuplicateArguments),
     /// Delete an experiment and its past results for good, and its flag with it
     Delete(DeleteArguments),
+    /// List the metrics of an experiment, primary ones first
+    Metrics(ExperimentKey),
     /// Show how the results went: what was kept of them, and how often the verdict changed
     History(HistoryArguments),
     /// Check that people were given the variants that the flag gives

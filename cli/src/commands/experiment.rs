@@ -5,6 +5,7 @@ mod request;
 
 use abduck::lifecycle::{Copy, Ending};
 use abduck::model::experiment::{Conclusion, CreateWebExperiment, Status};
+use abduck::model::metric_list::EntryRole;
 use abduck::report::{Cell, Table};
 use abduck::{CreateExperiment, Engine, Experiment, Result};
 use jiff::Timestamp;
@@ -83,6 +84,7 @@ pub(crate) fn run(global: &Global, command: ExperimentCommand, output: &Output) 
         ExperimentCommand::CreateCohort(arguments) => super::cohort::of_exposed(global, &arguments.key, output),
         ExperimentCommand::Exposures(arguments) => super::exposures::run(global, &arguments, output),
         ExperimentCommand::RequiresFlag(arguments) => requires_flag(global, &arguments, output),
+        ExperimentCommand::Metrics(arguments) => metrics(global, &arguments.key, output),
         ExperimentCommand::History(arguments) => super::history::run(global, &arguments, output),
         ExperimentCommand::Audit(arguments) => super::audit::run(global, &arguments, output),
     }
@@ -196,6 +198,28 @@ fn list(global: &Global, arguments: &ListArguments, output: &Output) -> Result<(
         });
     }
     output.answer(&Answer::list(described::table(&described), &described)?)
+}
+
+fn metrics(global: &Global, key: &str, output: &Output) -> Result<()> {
+    let entries = super::open(global)?.metrics(key)?;
+    if entries.is_empty() {
+        output.note("no metrics yet; give the experiment `filters` or `metrics` with `abduck experiment update`");
+    }
+    let mut table = Table::new(&["number", "id", "name", "role", "kind"]);
+    for entry in &entries {
+        let role = match entry.role {
+            EntryRole::Primary => "primary",
+            EntryRole::Secondary => "secondary",
+        };
+        table.push(vec![
+            Cell::number(entry.index.to_string(), entry.index),
+            Cell::text(&entry.id),
+            Cell::text(&entry.name),
+            Cell::text(role),
+            Cell::text(&entry.kind),
+        ]);
+    }
+    output.answer(&Answer::list(table, &entries)?)
 }
 
 fn ending(verdict: VerdictArguments, at: Timestamp) -> Ending {

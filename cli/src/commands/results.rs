@@ -1,7 +1,7 @@
 //! How an experiment stands.
 
 use abduck::report::{self, Cell, Table};
-use abduck::results::{SecondaryResult, VariantRow, legacy, legacy_secondary, rows};
+use abduck::results::{ListedResult, SecondaryResult, VariantRow, legacy, legacy_listed, legacy_secondary, rows};
 use abduck::{Error, ExperimentResult, Result, ResultsRequest};
 
 use crate::args::{Format, Global, ResultsArguments, Shape};
@@ -18,6 +18,15 @@ pub(crate) fn run(global: &Global, arguments: &ResultsArguments, output: &Output
     let ResultsArguments { refresh, max_age, .. } = *arguments;
     let request = ResultsRequest { as_of: arguments.as_of.unwrap_or(now), now, refresh, max_age };
     let mut engine = super::open(global)?;
+    if let Some(metric) = &arguments.metric {
+        let listed = engine.metric_results(&arguments.key, metric, &request)?;
+        say_when_computed(&listed.result, output);
+        return if is_legacy {
+            output.json(&legacy_listed(&listed)?)
+        } else {
+            output.answer(&listed_answer(&listed, output)?)
+        };
+    }
     match &arguments.secondary {
         None => {
             let result = engine.results(&arguments.key, &request)?;
@@ -54,10 +63,19 @@ fn answer(result: &ExperimentResult, output: &Output) -> Result<Answer> {
 /// A secondary result in every form.
 fn secondary_answer(secondary: &SecondaryResult, output: &Output) -> Result<Answer> {
     let table = match output.format() {
-        Some(Format::Csv) => flat_secondary_table(secondary),
+        Some(Format::Csv) => flat_table_with(&secondary.result, |variant| secondary.values.get(variant).copied()),
         _ => report::secondary_table(secondary),
     };
     Ok(Answer { text: Some(report::secondary_result(secondary, output.width())), table, data: json(secondary)? })
+}
+
+/// The result of a listed metric in every form.
+fn listed_answer(listed: &ListedResult, output: &Output) -> Result<Answer> {
+    let table = match output.format() {
+        Some(Format::Csv) => flat_table_with(&listed.result, |variant| listed.values.get(variant).copied()),
+        _ => report::listed_table(listed),
+    };
+    Ok(Answer { text: Some(report::listed_result(listed, output.width())), table, data: json(listed)? })
 }
 
 /// The column names that programs know.
@@ -74,11 +92,11 @@ fn flat_table(result: &ExperimentResult) -> Table {
 }
 
 /// One row per variant, the metric's number last.
-fn flat_secondary_table(secondary: &SecondaryResult) -> Table {
+fn flat_table_with(result: &ExperimentResult, value: impl Fn(&str) -> Option<f64>) -> Table {
     let mut table = Table::new(&[&COLUMNS[..], &["value"]].concat());
-    for row in rows(&secondary.result) {
+    for row in rows(result) {
         let mut cells = flat_cells(&row);
-        cells.push(Cell::optional(secondary.values.get(&row.variant).copied(), |value| value.to_string()));
+        cells.push(Cell::optional(value(&row.variant), |value| value.to_string()));
         table.push(cells);
     }
     table

@@ -65,6 +65,9 @@ fn the_schema_of_a_result_is_the_one_in_the_repository() {
     let printed = Place::empty().succeeds("schema secondary-result");
     let kept = include_str!("../../schema/secondary-result.schema.json");
     assert!(printed == kept, "likewise for `secondary-result`");
+    let printed = Place::empty().succeeds("schema metric-result");
+    let kept = include_str!("../../schema/metric-result.schema.json");
+    assert!(printed == kept, "likewise for `metric-result`");
 }
 
 #[test]

@@ -60,10 +60,10 @@ fn a_result_as_of_a_moment() {
     let units = |moment: &str| {
         let printed = lab.succeeds(&format!("results checkout -o json --as-of {moment}"));
         let result: ExperimentResult = serde_json::from_str(&printed).unwrap();
-        abduck::results::rows(&result).iter().map(|row| row.units).sum::<u64>()
+        abduck::results::rows(&result).iter().map(|row| row.units).sum::<f64>()
     };
     assert!(units("2026-03-03") < units("2026-03-05"));
-    assert_eq!(units("2026-03-09"), 800);
+    assert!((units("2026-03-09") - 800.0).abs() < 1e-9);
 }
 
 #[test]
@@ -156,5 +156,43 @@ fn a_secondary_result_in_the_compatible_shape() {
         let refused = lab.abduck(&format!("results checkout --secondary {id}"));
         assert_eq!(refused.exit, 2, "{refused}");
         assert!(refused.stderr.contains(message), "{refused}");
+    }
+}
+
+/// A lab whose experiment has metrics of several forms.
+fn with_metrics() -> Place {
+    let lab = Place::lab();
+    lab.write("shop.csv", &crate::support::purchases());
+    lab.succeeds("ingest shop.csv --flag checkout=variant --exposure-event exposed");
+    let series = |event: &str| serde_json::json!([{"kind": "EventsNode", "event": event}]);
+    let definition = serde_json::json!({
+        "name": "Checkout", "feature_flag_key": "checkout", "start_date": "2026-03-01", "end_date": "2026-03-08",
+        "filters": {"events": [{"id": "bought"}]},
+        "metrics": [{"kind": "ExperimentTrendsQuery", "name": "Purchases", "count_query": {"series": series("bought")}}],
+        "metrics_secondary": [{"kind": "ExperimentMetric", "metric_type": "mean", "source": series("bought")[0]}],
+    });
+    lab.write("checkout.json", &definition.to_string());
+    lab.succeeds("experiment create checkout.json");
+    lab
+}
+
+#[test]
+fn metrics_are_listed_and_asked_for_by_number_and_name() {
+    let lab = with_metrics();
+    assert_transcript!(lab.abduck("experiment metrics checkout"));
+    assert_transcript!(lab.abduck("results checkout --metric Purchases"));
+    let by_number = lab.succeeds("results checkout --metric 1 -o json");
+    let listed: abduck::ListedResult = serde_json::from_str(&by_number).unwrap();
+    assert_eq!(serde_json::to_value(&listed).unwrap(), serde_json::from_str::<Value>(&by_number).unwrap());
+    assert_eq!((listed.metric.id.as_str(), listed.values["test"]), ("metrics[0]", 60.0));
+    let legacy: Value = serde_json::from_str(&lab.succeeds("results checkout --metric 1 --shape legacy")).unwrap();
+    assert_eq!(legacy["kind"], "ExperimentTrendsQuery");
+    let csv = lab.succeeds("results checkout -q --metric filters -o csv");
+    assert!(csv.starts_with("variant,units,count,") && csv.contains("value\n"), "{csv}");
+    for (metric, message) in
+        [("Purchase", "did you mean 'Purchases'?"), ("2 --shape legacy", "no legacy form"), ("9", "numbered 0 to 2")]
+    {
+        let refused = lab.abduck(&format!("results checkout --metric {metric}"));
+        assert!(refused.exit != 0 && refused.stderr.contains(message), "{refused}");
     }
 }

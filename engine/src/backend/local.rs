@@ -4,7 +4,7 @@ mod funnel;
 mod trend;
 mod units;
 
-pub use units::{SeriesCells, for_each_unit, reconcile, unit_series};
+pub use units::{SeriesCells, UnitHistory, for_each_unit, reconcile, unit_history, unit_series};
 
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ pub fn measure(plan: &Plan, reader: &Reader, interrupt: &Interrupt) -> Result<(M
         let rows = reader.scan(&query.sql, interrupt, &mut |batch| cells.read(query.purpose, batch))?;
         stages.push(Stage { purpose: query.purpose, rows, seconds: started.elapsed().as_secs_f64() });
     }
-    Ok((cells.finish(), stages))
+    Ok((cells.finish()?, stages))
 }
 
 /// The cells of a plan while its rows come in.
@@ -59,11 +59,11 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn finish(self) -> Measured {
-        match self {
-            Self::Trend(scan) => Measured::Trend(scan.finish()),
+    fn finish(self) -> Result<Measured> {
+        Ok(match self {
+            Self::Trend(scan) => Measured::Trend(scan.finish()?),
             Self::Funnel(scan) => Measured::Funnel(scan.finish()),
             Self::Units(scan) => Measured::Units(scan.finish()),
-        }
+        })
     }
 }

@@ -7,5 +7,5 @@
 mod local;
 mod persons;
 
-pub use local::{SeriesCells, for_each_unit, measure, reconcile, unit_series};
+pub use local::{SeriesCells, UnitHistory, for_each_unit, measure, reconcile, unit_history, unit_series};
 pub use persons::{cohort_members, exposures, person_names, requires_flag_implementation};

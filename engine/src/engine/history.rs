@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Computed, Engine, summary};
+use super::{Computed, Defined, Engine, summary};
 use crate::catalog::CachedResult;
 use crate::error::{Error, Result};
-use crate::model::metric::Interval;
+use crate::model::metric::{Interval, Metric};
 use crate::plan::interval_ends;
 use crate::results::{ExperimentResult, Provenance, ResultHistory, history};
 
@@ -69,6 +69,8 @@ impl Engine {
         let missing: Vec<_> = moments.into_iter().filter(|moment| !present.contains(moment)).collect();
         let mut done = Backfill { computed: 0, missing: missing.len() as u64 };
         let mut results = Vec::new();
+        let filters = &definition.experiment.filters;
+        let metric = Metric::parse(filters)?;
         for as_of in missing {
             progress(done);
             let plan = definition.plan(as_of)?;
@@ -80,8 +82,13 @@ impl Engine {
                 fingerprint: plan.fingerprint(&super::visible(&state)),
                 as_of,
             };
-            let filters = &definition.experiment.filters;
-            results.push((definition.result(filters, &plan, &computed, (provenance, now, false))?, computed));
+            let result = definition.result(
+                Defined { definition: filters, metric: Some(&metric) },
+                &plan,
+                &computed,
+                (provenance, now, false),
+            )?;
+            results.push((result, computed));
             done.computed += 1;
         }
         progress(done);

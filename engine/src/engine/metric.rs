@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Engine, ResultsRequest};
+use super::{Defined, Engine, ResultsRequest};
 use crate::error::Result;
 use crate::model::experiment_metric::ExperimentMetric;
 use crate::plan::{self, MetricRole, Plan};
@@ -21,7 +21,8 @@ impl Engine {
         request: &ResultsRequest,
     ) -> Result<ExperimentResult> {
         let (definition, plan) = self.unit_plan(key, metric, request.as_of)?;
-        let (result, _) = self.answer(key, &definition, metric, &plan, request)?;
+        let (result, _) =
+            self.answer(key, &definition, Defined { definition: metric, metric: None }, &plan, request)?;
         self.warned(result)
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Engine, ResultsRequest};
+use super::{Defined, Engine, ResultsRequest};
 use crate::error::Result;
 use crate::plan;
 use crate::results::{SecondaryMetricSummary, SecondaryResult};
@@ -29,7 +29,13 @@ impl Engine {
             &definition.library,
             request.as_of,
         )?;
-        let (result, computed) = self.answer(key, &definition, &metric.filters, &plan, request)?;
+        let (result, computed) = self.answer(
+            key,
+            &definition,
+            Defined { definition: &metric.filters, metric: Some(&metric.metric()?) },
+            &plan,
+            request,
+        )?;
         let secondary = SecondaryResult {
             metric: SecondaryMetricSummary { index: metric.index, name: metric.name },
             values: stats::secondary_values(&computed.measured),

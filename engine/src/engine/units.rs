@@ -194,7 +194,7 @@ fn check_selection(selection: &UnitSelection, measure: &UnitMeasure, variants: &
     }
 }
 
-fn listed_unit(plan: &Plan, measure: &UnitMeasure, record: &UnitRecord) -> Result<ListedUnit> {
+pub(super) fn listed_unit(plan: &Plan, measure: &UnitMeasure, record: &UnitRecord) -> Result<ListedUnit> {
     let instant = |microseconds: i64| {
         Timestamp::from_microsecond(microseconds)
             .map_err(|error| Error::bug(format!("an exposure outside the calendar: {error}")))

@@ -1,7 +1,7 @@
-//! What SQL says badly: sequences.
+//! What SQL says badly: sequences, and sums that do not depend on the order.
 //!
 //! Kernels know neither the database nor Arrow (only `columns` reads batches): they take slices of one unit's events and
-//! give values per unit.
+//! give values per unit, or a group's values and give one.
 
 pub mod attribution;
 pub mod columns;
@@ -10,6 +10,7 @@ pub mod funnel;
 mod instant;
 mod ordered;
 pub mod rules;
+pub mod statistic;
 mod strict;
 pub mod trace;
 pub mod units;

@@ -4,10 +4,12 @@
 //! unit cannot disagree. Rows come in a total order, by time and id.
 
 mod aggregate;
+mod explain;
 mod naive;
 mod retention;
 mod sequence;
 
+pub use explain::{RowExplanation, Standing, UnitTrace, explain};
 pub use naive::naive_value;
 
 use crate::kernel::columns::UnitKey;

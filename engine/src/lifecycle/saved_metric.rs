@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::model::experiment_metric::{self, ExperimentMetric};
 use crate::model::saved_metric::{CreateSavedMetric, SavedMetric, UpdateSavedMetric};
 
 /// A saved metric to be linked to an experiment.
@@ -98,6 +99,8 @@ fn check_query(query: &Map<String, Value>) -> Result<()> {
             mismatches.extend(check_part(query, "exposure_query", "TrendsQuery", false));
             mismatches
         }
+        // Since 2025; malformed ones are refused with their place.
+        Some(experiment_metric::KIND) => return ExperimentMetric::parse(query, "query").map(drop),
         Some("ExperimentFunnelsQuery") => check_part(query, "funnels_query", "FunnelsQuery", true),
         _ => {
             let message = "Metric query kind must be 'ExperimentTrendsQuery' or 'ExperimentFunnelsQuery'";

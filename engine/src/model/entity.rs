@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::filter::Filter;
+use super::math::Math;
 use super::suggest::closest;
 use crate::error::{Error, Result};
 
@@ -56,6 +57,12 @@ pub(crate) fn entities(definition: &Map<String, Value>, field: &str) -> Result<V
         entities.push(read(&given)?);
     }
     Ok(entities)
+}
+
+/// As [`entities`], each with what is computed from its events; funnels do not look at that.
+pub(crate) fn entities_with_math(definition: &Map<String, Value>, field: &str) -> Result<Vec<(Entity, Math)>> {
+    let read = |given: GivenEntity<'_>| Ok((read(&given)?, Math::read(given.fields, &given.place)?));
+    ordered(definition, field)?.into_iter().map(read).collect()
 }
 
 /// An entity as it stands in a definition, unread.
@@ -131,11 +138,6 @@ fn read(given: &GivenEntity<'_>) -> Result<Entity> {
         None => {}
         Some(Value::String(kind)) if kind == list => {}
         Some(other) => return Err(unsupported(&format!("{place}.type"), format!("the type {other}"), list)),
-    }
-    match entity.get("math").filter(|math| !math.is_null()) {
-        None => {}
-        Some(Value::String(math)) if math == "total" => {}
-        Some(other) => return Err(unsupported(&format!("{place}.math"), format!("the math {other}"), "total")),
     }
     let source = match *list {
         "actions" => EntitySource::Action(action_id(entity, place)?),

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::entity::{Entity, entities, known_keys, test_accounts, unsupported};
+use super::entity::{Entity, entities_with_math, known_keys, test_accounts, unsupported};
 use super::experiment::Experiment;
+use super::math::{Math, Statistic};
 use crate::error::{Error, Result};
 
 /// Where the definition stands in an experiment.
@@ -14,9 +15,14 @@ pub(crate) const FIELD: &str = "parameters.custom_exposure_filter";
 pub struct CustomExposure {
     /// The events that say so.
     pub entity: Entity,
+    /// What is counted of them: events, unique persons, groups or sessions, or the sum of a property.
+    pub math: Math,
     /// Whether the lab's test accounts are left out; apart from the metric's own setting (Q-X4).
     pub filter_test_accounts: bool,
 }
+
+/// What exposures can be counted in, for messages.
+const AMOUNTS: &str = "total, dau, unique_group, unique_session, sum";
 
 /// Keys that are read, and keys that change nothing here, since the experiment replaces them (Q-X4).
 const KEYS: [&str; 15] = [
@@ -65,23 +71,42 @@ impl Experiment {
     /// The experiment's own exposure, if it has one.
     ///
     /// # Errors
-    /// `Invalid` when it is malformed, names no event (B-26), or asks for what is not built: several events, or a math
-    /// other than the number of events.
+    /// `Invalid` when it is malformed, names no event (B-26), or asks for what is not built: several events, or a math that
+    /// is no amount, such as a median.
     pub fn custom_exposure(&self) -> Result<Option<CustomExposure>> {
-        let Some(definition) = self.custom_exposure_filter()? else { return Ok(None) };
+        match self.custom_exposure_filter()? {
+            None => Ok(None),
+            Some(definition) => CustomExposure::read(definition, FIELD),
+        }
+    }
+}
+
+impl CustomExposure {
+    /// Reads a definition that stands at `field`; `None` when it names no event.
+    pub(super) fn read(definition: &Map<String, Value>, field: &str) -> Result<Option<Self>> {
         if let Some(key) = definition.keys().find(|key| !KEYS.contains(&key.as_str())) {
             return Err(Error::invalid_field(
-                FIELD,
+                field,
                 "invalid_input",
                 format!("unknown key '{key}' in the custom exposure"),
             )
             .hint(known_keys(key, &KEYS[..3])));
         }
-        let mut entities = entities(definition, FIELD)?;
+        let mut entities = entities_with_math(definition, field)?;
         if entities.len() > 1 {
-            return Err(unsupported(FIELD, "a custom exposure of several events", "one event or action"));
+            return Err(unsupported(field, "a custom exposure of several events", "one event or action"));
         }
-        let filter_test_accounts = test_accounts(definition, FIELD)?;
-        Ok(entities.pop().map(|entity| CustomExposure { entity, filter_test_accounts }))
+        let filter_test_accounts = test_accounts(definition, field)?;
+        let Some((entity, math)) = entities.pop() else { return Ok(None) };
+        match math {
+            Math::Property { statistic: Statistic::Sum, .. }
+            | Math::Total
+            | Math::UniquePersons
+            | Math::UniqueGroups { .. }
+            | Math::UniqueSessions => Ok(Some(CustomExposure { entity, math, filter_test_accounts })),
+            Math::Property { .. } | Math::PerPerson(_) => {
+                Err(unsupported(field, "a custom exposure by a statistic of single intervals", AMOUNTS))
+            }
+        }
     }
 }

@@ -11,8 +11,8 @@ pub use funnel::{
 };
 pub use trend::{Interval, TrendMetric};
 
-use super::entity::{entities, invalid, known_keys, no_target_metric, test_accounts, unsupported};
-use crate::error::Result;
+use super::entity::{entities, entities_with_math, invalid, known_keys, no_target_metric, test_accounts, unsupported};
+use crate::error::{Error, Result};
 
 /// What an experiment measures.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,10 +122,11 @@ impl Metric {
 /// The entities of a metric, at least one.
 fn given_entities(filters: &Map<String, Value>) -> Result<Vec<Entity>> {
     let entities = entities(filters, "filters")?;
-    if entities.is_empty() {
-        return Err(no_target_metric().hint("give `events` a list with at least one {\"id\": \"event name\"}"));
-    }
-    Ok(entities)
+    if entities.is_empty() { Err(no_entity()) } else { Ok(entities) }
+}
+
+fn no_entity() -> Error {
+    no_target_metric().hint("give `events` a list with at least one {\"id\": \"event name\"}")
 }
 
 fn refuse_unknown_keys(filters: &Map<String, Value>) -> Result<()> {
@@ -174,6 +175,7 @@ mod tests {
 
     use super::*;
     use crate::error::ErrorKind;
+    use crate::model::math::{Math, Statistic};
 
     fn parse(filters: &Value) -> Result<Metric> {
         Metric::parse(filters.as_object().unwrap())
@@ -212,6 +214,16 @@ mod tests {
         let sources: Vec<_> = funnel.steps.into_iter().map(|step| step.source).collect();
         let [action, event] = [EntitySource::Action as fn(i64) -> _, |_| EntitySource::Event("a".into())];
         assert_eq!(sources, [action(9), EntitySource::AllEvents, action(7), event(0), action(8)]);
+    }
+
+    #[test]
+    fn only_trends_look_at_the_math() {
+        // Q-F1: a funnel counts actors, whatever its steps say.
+        let math =
+            json!([{"id": "a", "math": "sum", "math_property": "amount"}, {"id": "b", "math": "dau", "order": 1}]);
+        assert!(matches!(parse(&json!({"insight": "FUNNELS", "events": math})).unwrap(), Metric::Funnel(_)));
+        let Metric::Trend(trend) = parse(&json!({"events": [math[0]]})).unwrap() else { panic!("not a trend") };
+        assert_eq!(trend.math, Math::Property { property: "amount".into(), statistic: Statistic::Sum });
     }
 
     #[test]
@@ -342,11 +354,12 @@ mod tests {
             (with("breakdown_attribution_type", json!("step")), "filters.breakdown_attribution_value", "invalid_input"),
             (with("aggregation_group_type_index", json!(5)), "filters.aggregation_group_type_index", "invalid_input"),
             (with("funnel_aggregate_by_hogql", json!(1)), "filters.funnel_aggregate_by_hogql", "invalid_input"),
-            (with("funnel_aggregate_by_hogql", json!("1;")), "filters.funnel_aggregate_by_hogql", "unsupported"),
+            (with("funnel_aggregate_by_hogql", json!("1;")), "filters.funnel_aggregate_by_hogql", "invalid_input"),
             (with("formula", json!("A/B")), "filters.formula", "unsupported"),
             (json!({"events": [{"id": "a"}], "exclusions": [1]}), "filters.exclusions", "unsupported"),
             (with("actions", json!([{"id": "signup"}])), "filters.actions[0].id", "invalid_input"),
-            (json!({"events": [{"id": "a", "math": "median"}]}), "filters.events[0].math", "unsupported"),
+            (json!({"events": [{"id": "a", "math": "median"}]}), "filters.events[0].math_property", "invalid_input"),
+            (json!({"events": [{"id": "a", "math": "hogql"}]}), "filters.events[0].math", "unsupported"),
             (json!({"events": [{"name": "a"}]}), "filters.events[0]", "invalid_input"),
             (json!({"events": [{"id": "a", "maths": 1}]}), "filters.events[0]", "invalid_input"),
             (json!({"insight": "TREND", "events": [{"id": "a"}]}), "filters.insight", "invalid_input"),
@@ -359,7 +372,7 @@ mod tests {
             ),
             (json!({"events": [{"id": "a"}, {"id": "b"}]}), "filters.events", "unsupported"),
             (json!({"events": [{"id": "1", "type": "actions"}]}), "filters.events[0].type", "unsupported"),
-            (json!({"events": [{"id": "a", "math": 5}]}), "filters.events[0].math", "unsupported"),
+            (json!({"events": [{"id": "a", "math": 5}]}), "filters.events[0].math", "invalid_input"),
             (json!({"events": [{"id": "a"}], "interval": "fortnight"}), "filters.interval", "invalid_input"),
         ] {
             let (got_field, got_code, message) = refusal(&filters);

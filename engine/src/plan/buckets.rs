@@ -22,6 +22,8 @@ pub struct Buckets {
     /// Where each bucket begins, in microseconds since 1970 UTC, ascending; the first holds the range's start, the last
     /// its end.
     pub begin_microseconds: Vec<i64>,
+    /// Where the last bucket ends, in microseconds since 1970 UTC.
+    pub end_microseconds: i64,
     /// The width of a slot: the largest that divides the distance between any two begins.
     pub slot_microseconds: i64,
     /// The local date or time each bucket begins at, to label it.
@@ -48,8 +50,9 @@ impl Buckets {
             labels.push(label(&begin, interval));
             begin = next(&begin, interval).map_err(|error| out_of_range(&error))?;
         }
-        let slot_microseconds = slot(&begins, begin.timestamp().as_microsecond());
-        Ok(Self { begin_microseconds: begins, slot_microseconds, labels })
+        let end_microseconds = begin.timestamp().as_microsecond();
+        let slot_microseconds = slot(&begins, end_microseconds);
+        Ok(Self { begin_microseconds: begins, end_microseconds, slot_microseconds, labels })
     }
 
     /// The index of the bucket that holds a slot, counted from the first bucket's begin.
@@ -63,6 +66,15 @@ impl Buckets {
     #[must_use]
     pub fn of_instant(&self, microseconds: i64) -> usize {
         self.begin_microseconds.partition_point(|begin| *begin <= microseconds).saturating_sub(1)
+    }
+
+    /// The first slot of each bucket and the first after it; none when every slot is a bucket of its own.
+    #[must_use]
+    pub fn slots(&self) -> Vec<(i64, i64)> {
+        let edges = self.begin_microseconds.iter().chain(std::iter::once(&self.end_microseconds));
+        let edges: Vec<i64> = edges.map(|edge| (edge - self.begin_microseconds[0]) / self.slot_microseconds).collect();
+        let is_regular = (0_i64..).zip(&edges).all(|(bucket, edge)| bucket == *edge);
+        if is_regular { Vec::new() } else { edges.windows(2).map(|pair| (pair[0], pair[1])).collect() }
     }
 
     /// The number of buckets; at least one.
@@ -186,7 +198,11 @@ mod tests {
             prop_assert!(first <= range.from_microseconds);
             prop_assert!(*buckets.begin_microseconds.last().unwrap() < range.until_microseconds);
             for instant in [range.from_microseconds, range.until_microseconds - 1, i64::midpoint(range.from_microseconds, range.until_microseconds)] {
-                let bucket = buckets.of_slot((instant - first) / buckets.slot_microseconds);
+                let slot = (instant - first) / buckets.slot_microseconds;
+                let bucket = buckets.of_slot(slot);
+                let index = i64::try_from(bucket).unwrap();
+                let (begin, end) = buckets.slots().get(bucket).copied().unwrap_or((index, index + 1));
+                prop_assert!((begin..end).contains(&slot));
                 prop_assert!(buckets.begin_microseconds[bucket] <= instant);
                 prop_assert!(buckets.begin_microseconds.get(bucket + 1).is_none_or(|next| instant < *next));
                 let date = Timestamp::from_microsecond(instant).unwrap().to_zoned(zone.clone()).date();

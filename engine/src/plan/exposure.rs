@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::model::experiment::Experiment;
 use crate::model::exposure::{CustomExposure, FIELD};
 use crate::model::filter::Filter;
-use crate::plan::{Condition, EventMatch, Library, Population};
+use crate::model::metric::TrendMetric;
+use crate::plan::{Condition, Counting, EventMatch, Library, Population, TrendValue, Unit};
 
 /// What counts as being exposed to a variant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,9 +18,23 @@ pub struct Exposure {
     /// The property of such an event that names the variant.
     pub variant_property: String,
     /// What is counted of them.
-    pub unit: ExposureUnit,
+    pub counting: Counting,
+    /// Where the definition comes from.
+    pub origin: ExposureOrigin,
     /// What every such event must pass, from the lab's test-account filters (Q-X5, Q-P20).
     pub filter: Condition,
+}
+
+/// Where the definition of an exposure comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExposureOrigin {
+    /// The flag's own events (Q-X1).
+    Flag,
+    /// The experiment's definition (Q-X4).
+    Custom,
+    /// The events of the metric themselves (Q-X7).
+    Metric,
 }
 
 /// What an exposure is counted in.
@@ -29,16 +43,50 @@ pub struct Exposure {
 pub enum ExposureUnit {
     /// Distinct persons (Q-X1).
     Persons,
+    /// Distinct ids, whoever's they are, where the lab counts these instead of persons.
+    DistinctIds,
+    /// Distinct groups (Q-X4).
+    Groups,
+    /// Distinct sessions (Q-X4).
+    Sessions,
+    /// Distinct values of an expression.
+    Values,
     /// Events (Q-X4).
     Events,
+    /// The sum of a property of events (Q-X4).
+    Sum,
 }
 
 impl Exposure {
+    /// What a trend is compared with: for statistics of single intervals the units of its own events (Q-X7), else the
+    /// experiment's exposure.
+    pub(super) fn of_trend(
+        metric: &TrendMetric,
+        custom: Option<&CustomExposure>,
+        population: &Population,
+        library: &Library,
+    ) -> Result<Self> {
+        match TrendValue::of(&metric.math, &population.unit) {
+            TrendValue::Cumulative(_) => Self::of_experiment(custom, population, library),
+            TrendValue::PerInterval(_) => Ok(Self {
+                matching: EventMatch::of(&metric.entity, library)?.unwrap_or(EventMatch::NOTHING),
+                variant_property: population.variant_property(),
+                counting: Counting::Units(population.unit.clone()),
+                origin: ExposureOrigin::Metric,
+                filter: population.filter.clone(),
+            }),
+        }
+    }
+
     /// The exposure of an experiment: its own, else the flag's (Q-X1).
-    pub(super) fn new(experiment: &Experiment, population: &Population, library: &Library) -> Result<Self> {
-        match experiment.custom_exposure()? {
+    pub(super) fn of_experiment(
+        custom: Option<&CustomExposure>,
+        population: &Population,
+        library: &Library,
+    ) -> Result<Self> {
+        match custom {
             None => Ok(Self::of_flag(population)),
-            Some(custom) => Self::custom(&custom, population, library),
+            Some(custom) => Self::custom(custom, population, library),
         }
     }
 
@@ -48,7 +96,8 @@ impl Exposure {
         Self {
             matching: EventMatch::event(Some("$feature_flag_called"), is_flag),
             variant_property: "$feature_flag_response".to_owned(),
-            unit: ExposureUnit::Persons,
+            counting: Counting::Units(population.unit.clone()),
+            origin: ExposureOrigin::Flag,
             filter: population.filter.clone(),
         }
     }
@@ -58,12 +107,30 @@ impl Exposure {
             Error::invalid_field(FIELD, "does_not_exist", "the action of the custom exposure does not exist")
                 .hint("create it, or choose another event for the exposure")
         })?;
+        let TrendValue::Cumulative(counting) = TrendValue::of(&custom.math, &population.unit) else {
+            return Err(Error::bug("a custom exposure is an amount"));
+        };
         Ok(Self {
             matching,
             variant_property: population.variant_property(),
-            unit: ExposureUnit::Events,
+            counting,
+            origin: ExposureOrigin::Custom,
             filter: test_accounts(custom.filter_test_accounts, library)?,
         })
+    }
+
+    /// What the exposure is counted in.
+    #[must_use]
+    pub fn unit(&self) -> ExposureUnit {
+        match &self.counting {
+            Counting::Events => ExposureUnit::Events,
+            Counting::Sum { .. } => ExposureUnit::Sum,
+            Counting::Units(Unit::Person) => ExposureUnit::Persons,
+            Counting::Units(Unit::DistinctId) => ExposureUnit::DistinctIds,
+            Counting::Units(Unit::Group { .. }) => ExposureUnit::Groups,
+            Counting::Units(Unit::Session) => ExposureUnit::Sessions,
+            Counting::Units(Unit::Expression(_)) => ExposureUnit::Values,
+        }
     }
 }
 

@@ -84,7 +84,8 @@ impl EventPattern {
     }
 }
 
-fn both(one: Condition, other: Condition) -> Condition {
+/// Both conditions.
+pub(super) fn both(one: Condition, other: Condition) -> Condition {
     match (one.is_everything(), other.is_everything()) {
         (_, true) => one,
         (true, false) => other,

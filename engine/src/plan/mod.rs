@@ -7,6 +7,7 @@
 mod buckets;
 mod cohort;
 mod condition;
+mod counting;
 mod exposure;
 mod fingerprint;
 mod flag_question;
@@ -21,7 +22,8 @@ mod units;
 pub use buckets::Buckets;
 pub use cohort::{CohortCondition, Performed, Times, cohort_members};
 pub use condition::{Condition, DateCondition, DateRange, PropertyCondition};
-pub use exposure::{Exposure, ExposureUnit};
+pub use counting::{Counting, IntervalStatistic, TrendValue};
+pub use exposure::{Exposure, ExposureOrigin, ExposureUnit};
 pub use fingerprint::Visible;
 pub use flag_question::{FlagQuestion, requires_flag_implementation};
 pub use library::{KnownCohort, Library};
@@ -38,12 +40,16 @@ pub use units::{
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::matching::both;
+
 use crate::error::{Error, Result};
 use crate::model::experiment::Experiment;
+use crate::model::exposure::CustomExposure;
+use crate::model::filter::Filter;
 use crate::model::flag::FeatureFlag;
 use crate::model::metric::Metric;
+use crate::model::query_node::QueryNode;
 use crate::model::secondary::SecondaryMetric;
-use crate::model::settings::LabSettings;
 
 /// Everything that decides the numbers of one metric of one experiment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,6 +72,8 @@ pub enum Semantics {
     Compatible,
     /// The reference system of 2025 (rules M-): exposed units first.
     Modern,
+    /// The same system's metrics given as query nodes (rules Q-N).
+    QueryNode,
 }
 
 /// What a metric is to its experiment. Holdout and custom exposure hold for both roles alike (B-20).
@@ -87,6 +95,27 @@ pub struct ExposurePlan {
     pub exposure: Exposure,
 }
 
+/// What is asked of an experiment.
+struct Asked<'a> {
+    semantics: Semantics,
+    role: MetricRole,
+    metric: &'a Metric,
+    /// The exposure in place of the flag's; trends alone look at it.
+    exposure: Option<CustomExposure>,
+    /// What every event must pass besides.
+    filter: Filter,
+}
+
+impl<'a> Asked<'a> {
+    fn legacy(role: MetricRole, metric: &'a Metric, experiment: &Experiment) -> Result<Self> {
+        let exposure = match metric {
+            Metric::Trend(_) => experiment.custom_exposure()?,
+            Metric::Funnel(_) => None,
+        };
+        Ok(Self { semantics: Semantics::Compatible, role, metric, exposure, filter: Filter::EVERYTHING })
+    }
+}
+
 /// Compiles the primary metric of an experiment, as of a moment.
 ///
 /// # Errors
@@ -96,7 +125,7 @@ pub fn compile(experiment: &Experiment, flag: &FeatureFlag, library: &Library, a
         range(experiment, as_of)?;
     }
     let metric = Metric::parse(&experiment.filters)?;
-    plan(MetricRole::Primary, &metric, experiment, flag, library, as_of)
+    plan(Asked::legacy(MetricRole::Primary, &metric, experiment)?, experiment, flag, library, as_of)
 }
 
 /// Compiles a secondary metric of an experiment, as of a moment.
@@ -112,7 +141,26 @@ pub fn compile_secondary(
 ) -> Result<Plan> {
     range(experiment, as_of)?;
     let metric = secondary.metric()?;
-    plan(MetricRole::Secondary, &metric, experiment, flag, library, as_of).map_err(|error| secondary.located(error))
+    Asked::legacy(MetricRole::Secondary, &metric, experiment)
+        .and_then(|asked| plan(asked, experiment, flag, library, as_of))
+        .map_err(|error| secondary.located(error))
+}
+
+/// Compiles a metric given as a query node, as of a moment (Q-N1 to Q-N5).
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_query_node(
+    node: &QueryNode,
+    role: MetricRole,
+    experiment: &Experiment,
+    flag: &FeatureFlag,
+    library: &Library,
+    as_of: Timestamp,
+) -> Result<Plan> {
+    let (exposure, filter) = (node.exposure.clone(), node.filter.clone());
+    let asked = Asked { semantics: Semantics::QueryNode, role, metric: &node.metric, exposure, filter };
+    plan(asked, experiment, flag, library, as_of)
 }
 
 /// Plans who is exposed to an experiment, as of a moment, by the definition its results use (B-27).
@@ -126,40 +174,39 @@ pub fn exposures(
     as_of: Timestamp,
 ) -> Result<ExposurePlan> {
     let range = range(experiment, as_of)?;
-    refuse_aggregation_by_distinct_id(&library.settings)?;
     let library = &library.at(as_of);
-    let filter_test_accounts =
-        if experiment.filters.is_empty() { false } else { Metric::parse(&experiment.filters)?.filter_test_accounts() };
+    let metric = if experiment.filters.is_empty() { None } else { Some(Metric::parse(&experiment.filters)?) };
+    let filter_test_accounts = metric.as_ref().is_some_and(Metric::filter_test_accounts);
     let population = Population::new(experiment, flag, library, range, filter_test_accounts)?;
-    let exposure = Exposure::new(experiment, &population, library)?;
+    let custom = experiment.custom_exposure()?;
+    let exposure = match &metric {
+        Some(Metric::Trend(trend)) => Exposure::of_trend(trend, custom.as_ref(), &population, library)?,
+        Some(Metric::Funnel(_)) | None => Exposure::of_experiment(custom.as_ref(), &population, library)?,
+    };
     Ok(ExposurePlan { population, exposure })
 }
 
 fn plan(
-    role: MetricRole,
-    metric: &Metric,
+    asked: Asked<'_>,
     experiment: &Experiment,
     flag: &FeatureFlag,
     library: &Library,
     as_of: Timestamp,
 ) -> Result<Plan> {
+    let Asked { semantics, role, metric, exposure, filter } = asked;
     refuse_other_statistics(experiment)?;
-    refuse_aggregation_by_distinct_id(&library.settings)?;
     let library = &library.at(as_of);
     let range = range(experiment, as_of)?;
     let mut population = Population::new(experiment, flag, library, range, metric.filter_test_accounts())?;
+    population.filter = both(population.filter, Condition::of(&filter, library)?);
     let measure = match metric {
-        Metric::Trend(trend) => {
-            let exposure = Exposure::new(experiment, &population, library)?;
-            let buckets = Buckets::cover(range, trend.interval, &library.settings)?;
-            Measure::Trend(TrendMeasure::new(trend, library, exposure, buckets)?)
-        }
+        Metric::Trend(trend) => Measure::Trend(TrendMeasure::new(trend, exposure.as_ref(), &population, library)?),
         Metric::Funnel(funnel) => {
             population.unit = Unit::of_funnel(funnel, &library.settings);
             Measure::Funnel(FunnelMeasure::new(funnel, library)?)
         }
     };
-    Ok(Plan { semantics: Semantics::Compatible, role, population, measure })
+    Ok(Plan { semantics, role, population, measure })
 }
 
 /// When an experiment is looked at, as of a moment.
@@ -188,17 +235,4 @@ fn refuse_other_statistics(experiment: &Experiment) -> Result<()> {
         )
         .hint("supported: {\"version\": 1}, or no settings")),
     }
-}
-
-/// Refuses to count distinct ids: only persons are built.
-fn refuse_aggregation_by_distinct_id(settings: &LabSettings) -> Result<()> {
-    if settings.aggregate_users_by_distinct_id {
-        return Err(Error::invalid_field(
-            "aggregate_users_by_distinct_id",
-            "unsupported",
-            "counting distinct ids instead of persons is not supported yet",
-        )
-        .hint("switch the lab's setting aggregate_users_by_distinct_id off"));
-    }
-    Ok(())
 }

@@ -70,14 +70,9 @@ impl Population {
                 .hint("give the flag a variant with the key control"));
         }
         let filter = test_accounts(filter_test_accounts, library)?;
-        Ok(Self {
-            feature_flag_key: flag.key.clone(),
-            variants,
-            unit: Unit::Person,
-            range,
-            filter,
-            marked: Condition::EVERYTHING,
-        })
+        let unit = if library.settings.aggregate_users_by_distinct_id { Unit::DistinctId } else { Unit::Person };
+        let marked = Condition::EVERYTHING;
+        Ok(Self { feature_flag_key: flag.key.clone(), variants, unit, range, filter, marked })
     }
 
     /// The property an event carries its variant in (Q-V1).

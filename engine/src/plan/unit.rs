@@ -19,6 +19,8 @@ pub enum Unit {
         /// The position of the group type, 0 to 4.
         group_type_index: u8,
     },
+    /// The session an event belongs to; events without one are dropped (Q-T8).
+    Session,
     /// The value of an expression; an event without a value belongs to the unit with the empty text (Q-F12).
     Expression(Expression),
 }
@@ -41,6 +43,7 @@ impl Unit {
             Self::Person => "persons",
             Self::DistinctId => "distinct ids",
             Self::Group { .. } => "groups",
+            Self::Session => "sessions",
             Self::Expression(_) => "values",
         }
     }
@@ -64,7 +67,7 @@ mod tests {
         assert_eq!(unit("funnel_aggregate_by_hogql", json!(null), false), Unit::Person);
         assert_eq!(unit("funnel_aggregate_by_hogql", json!("person_id"), true), Unit::DistinctId);
         assert_eq!(unit("aggregation_group_type_index", json!(0), true), Unit::Group { group_type_index: 0 });
-        let account = Unit::Expression(Expression::Property("account".into()));
+        let account = Unit::Expression(Expression::parse("properties.account", "").unwrap());
         assert_eq!(unit("funnel_aggregate_by_hogql", json!("properties.account"), true), account);
     }
 }

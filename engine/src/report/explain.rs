@@ -5,9 +5,11 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::model::math::Statistic;
 use crate::model::metric::{Attribution, FunnelOrder};
 use crate::plan::{
-    Deadline, EventMatch, EventPattern, Exclusion, ExposureUnit, FunnelMeasure, Measure, Origin, Plan, UnitMeasure,
+    Counting, Deadline, EventMatch, EventPattern, Exclusion, ExposureOrigin, ExposureUnit, FunnelMeasure,
+    IntervalStatistic, Measure, Origin, Plan, TrendValue, Unit, UnitMeasure,
 };
 use crate::report::number;
 use crate::report::table::{Cell, Table};
@@ -74,13 +76,9 @@ fn plan(plan: &Plan) -> Vec<(&'static str, String)> {
     }
     match &plan.measure {
         Measure::Trend(trend) => {
-            let measure = match trend.exposure.unit {
-                ExposureUnit::Persons => "events per exposed person",
-                ExposureUnit::Events => "events per event of exposure",
-            };
-            fields.push(("measure", measure.into()));
+            fields.push(("measure", format!("{} per {}", value(&trend.value), exposure(trend.exposure.unit()))));
             fields.push(("counted", event(&trend.counted)));
-            if trend.exposure.unit == ExposureUnit::Events {
+            if trend.exposure.origin == ExposureOrigin::Custom {
                 fields.push(("exposure", event(&trend.exposure.matching)));
                 if !trend.exposure.filter.is_everything() {
                     fields.push(("only where", json(&trend.exposure.filter)));
@@ -168,6 +166,49 @@ fn attribution(attribution: Attribution) -> String {
     }
 }
 
+/// What the statistics compare and, where it is something else, what the series shows.
+fn value(value: &TrendValue) -> String {
+    match value {
+        TrendValue::Cumulative(Counting::Events) => "events".into(),
+        TrendValue::Cumulative(Counting::Units(unit)) => match unit {
+            Unit::Person => "persons".into(),
+            Unit::DistinctId => "distinct ids".into(),
+            Unit::Group { group_type_index } => format!("groups of type {group_type_index}"),
+            Unit::Session => "sessions".into(),
+            Unit::Expression(_) => "units".into(),
+        },
+        TrendValue::Cumulative(Counting::Sum { property }) => format!("sum of {property}"),
+        TrendValue::PerInterval(IntervalStatistic::Property { property, statistic }) => {
+            format!("events (series: {} of {property})", statistic_name(*statistic))
+        }
+        TrendValue::PerInterval(IntervalStatistic::EventsPerUnit(statistic)) => {
+            format!("events (series: {} of events per unit)", statistic_name(*statistic))
+        }
+    }
+}
+
+fn statistic_name(statistic: Statistic) -> String {
+    match statistic {
+        Statistic::Sum => "sum".into(),
+        Statistic::Mean => "mean".into(),
+        Statistic::Minimum => "minimum".into(),
+        Statistic::Maximum => "maximum".into(),
+        Statistic::Quantile { percent } => format!("{percent} % quantile"),
+    }
+}
+
+fn exposure(unit: ExposureUnit) -> &'static str {
+    match unit {
+        ExposureUnit::Persons => "exposed person",
+        ExposureUnit::DistinctIds => "exposed distinct id",
+        ExposureUnit::Groups => "exposed group",
+        ExposureUnit::Sessions => "exposed session",
+        ExposureUnit::Values => "exposed unit",
+        ExposureUnit::Events => "event of exposure",
+        ExposureUnit::Sum => "unit of the exposure's sum",
+    }
+}
+
 fn event(event: &EventMatch) -> String {
     let patterns: Vec<_> = event.any_of.iter().map(pattern).collect();
     if patterns.is_empty() { "no event".to_owned() } else { patterns.join(", or ") }
@@ -197,11 +238,18 @@ fn counts(plan: &Plan, measured: &Measured) -> Table {
     let count = |count: u64| Cell::number(number::count(count), count);
     match measured {
         Measured::Trend(cells) => {
-            let mut table = Table::new(&["variant", "exposures", "events"]);
+            // Of plain counts the total is the number of events.
+            let is_plain = cells.variants.iter().all(|cell| number::amount(cell.total()) == number::count(cell.events));
+            let columns = ["variant", "exposures", "events", "total"];
+            let columns = if is_plain { &columns[..3] } else { &columns[..] };
+            let mut table = Table::new(columns);
+            let amount = |amount: f64| Cell::number(number::amount(amount), amount);
+            let mut push = |cells: Vec<Cell>| table.push(cells.into_iter().take(columns.len()).collect());
             for cell in &cells.variants {
-                table.push(vec![Cell::text(&cell.variant), count(cell.exposures), count(cell.events())]);
+                push(vec![Cell::text(&cell.variant), amount(cell.exposures), count(cell.events), amount(cell.total())]);
             }
-            table.push(vec![Cell::text("(none known)"), Cell::missing(), count(cells.events_without_variant)]);
+            let outside = count(cells.events_without_variant);
+            push(vec![Cell::text("(none known)"), Cell::missing(), outside, Cell::missing()]);
             table
         }
         Measured::Funnel(cells) => {

@@ -57,13 +57,13 @@ pub fn history_verdict(history: &ResultHistory) -> String {
 pub fn history_table(history: &ResultHistory) -> Table {
     let mut table = Table::new(&["as of", "units", "count", "ahead", "chance to win", "verdict", "computed"]);
     for point in &history.points {
-        let sum = |count: fn(&HistoryVariant) -> u64| point.variants.iter().map(count).sum::<u64>();
+        let sum = |count: fn(&HistoryVariant) -> f64| point.variants.iter().map(count).sum::<f64>();
         let (units, count) = (sum(|variant| variant.units), sum(|variant| variant.count));
         let ahead = ahead(point);
         table.push(vec![
             Cell::text(point.as_of.to_string()),
-            Cell::number(number::count(units), units),
-            Cell::number(number::count(count), count),
+            Cell::number(number::amount(units), units),
+            Cell::number(number::amount(count), count),
             Cell::text(ahead.map_or("–", |(variant, _)| variant)),
             Cell::optional(ahead.map(|(_, chance)| chance), number::probability),
             Cell::text(point.significance_code.map_or("undecided", SignificanceCode::as_str)),
@@ -189,8 +189,8 @@ mod tests {
     fn point(hour: i64, chance: Option<f64>, significant: Option<bool>) -> HistoryPoint {
         let variant = |key: &str, chance_to_win: Option<f64>| HistoryVariant {
             variant: key.into(),
-            units: 1_000,
-            count: 100,
+            units: 1_000.0,
+            count: 100.0,
             rate: chance_to_win.map(|_| 0.1),
             chance_to_win,
         };

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::report::table::Table;
-use crate::report::text::{secondary_table, secondary_title, variant_table, verdict};
-use crate::results::{ExperimentResult, SecondaryResult};
+use crate::report::text::{listed_table, listed_title, secondary_table, secondary_title, variant_table, verdict};
+use crate::results::{ExperimentResult, ListedResult, SecondaryResult};
 
 /// The verdict, the table of variants and the warnings, as one `<div>`.
 #[must_use]
@@ -16,6 +16,12 @@ pub fn html(result: &ExperimentResult) -> String {
 #[must_use]
 pub fn secondary_html(secondary: &SecondaryResult) -> String {
     page(&secondary_title(secondary), &secondary.result, &secondary_table(secondary))
+}
+
+/// As [`html`], for the result of a listed metric.
+#[must_use]
+pub fn listed_html(listed: &ListedResult) -> String {
+    page(&listed_title(listed), &listed.result, &listed_table(listed))
 }
 
 fn page(title: &str, result: &ExperimentResult, table: &Table) -> String {

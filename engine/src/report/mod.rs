@@ -18,7 +18,7 @@ pub use audit::{
 };
 pub use explain::{explanation, stage_table};
 pub use history::{history, history_csv, history_html, history_table, history_verdict};
-pub use html::{html, secondary_html};
+pub use html::{html, listed_html, secondary_html};
 pub use plot::{intervals, sparkline};
 pub use table::{Cell, Table};
-pub use text::{result, secondary_result, secondary_table, variant_table, verdict};
+pub use text::{listed_result, listed_table, result, secondary_result, secondary_table, variant_table, verdict};

@@ -52,7 +52,10 @@ pub fn significant_digits(value: f64, digits: usize) -> String {
 /// A count with separators between thousands: `12,345`.
 #[must_use]
 pub fn count(count: u64) -> String {
-    let digits = count.to_string();
+    grouped(&count.to_string())
+}
+
+fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -61,6 +64,21 @@ pub fn count(count: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// An amount: a count, or a sum with two decimals or, if it is small, four significant digits.
+#[must_use]
+pub fn amount(amount: f64) -> String {
+    let sign = if amount < 0.0 { "-" } else { "" };
+    let size = amount.abs();
+    if size < 1.0 && size > 0.0 || size >= 1e15 {
+        return significant_digits(amount, 4);
+    }
+    let text = if size.fract() == 0.0 { format!("{size:.0}") } else { format!("{size:.2}") };
+    let (whole, decimals) = text
+        .split_once('.')
+        .map_or((text.as_str(), String::new()), |(whole, decimals)| (whole, format!(".{decimals}")));
+    format!("{sign}{}{decimals}", grouped(whole))
 }
 
 #[cfg(test)]
@@ -90,6 +108,8 @@ mod tests {
         assert_eq!((percent(0.0904).as_str(), signed_percent(0.123).as_str()), ("9.04 %", "+12.3 %"));
         assert_eq!(signed_percent(-0.05), "-5.00 %");
         assert_eq!((count(1), count(1_234), count(1_234_567)), ("1".into(), "1,234".into(), "1,234,567".into()));
+        let amounts = [0.0, 1_234.0, -1_234_567.0, 20.5, -1_234.567, 0.012_345, 1e18].map(amount);
+        assert_eq!(amounts, ["0", "1,234", "-1,234,567", "20.50", "-1,234.57", "0.01235", "1.000e18"]);
         assert_eq!(
             (probability(0.999_999), probability(0.5), probability(1e-9)),
             ("> 99.99 %".into(), "50.00 %".into(), "< 0.01 %".into())

@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
+use indexmap::IndexMap;
+
 use crate::plan::ExposureUnit;
 use crate::report::number;
 use crate::report::plot::intervals;
 use crate::report::table::{Cell, Table};
-use crate::results::{ExperimentResult, MetricResult, SecondaryResult, VariantRow, rows};
+use crate::results::{ExperimentResult, ListedResult, MetricResult, SecondaryResult, TrendCount, VariantRow, rows};
 use crate::stats::{Estimates, MissingData, Observations, Outcome, Rule, Rung, Shortfall, SignificanceCode};
 
 /// The width of the plot, in characters.
@@ -27,13 +29,26 @@ pub fn secondary_result(secondary: &SecondaryResult, width: Option<u16>) -> Stri
     text(&title, &secondary.result, &secondary_table(secondary), width)
 }
 
+/// The result of a listed metric for people to read; tables fit `width` characters where one is given.
+#[must_use]
+pub fn listed_result(listed: &ListedResult, width: Option<u16>) -> String {
+    let title = format!("{}  ({}, {})", listed_title(listed), listed.metric.id, subject(&listed.result));
+    text(&title, &listed.result, &listed_table(listed), width)
+}
+
 /// The experiment and, if it has a name, the metric.
 pub(super) fn secondary_title(secondary: &SecondaryResult) -> String {
-    let experiment = &secondary.result.experiment.name;
-    match secondary.metric.name.as_str() {
-        "" => experiment.clone(),
-        metric => format!("{experiment}: {metric}"),
-    }
+    title(&secondary.result, &secondary.metric.name)
+}
+
+/// The experiment and, if it has a name, the metric.
+pub(super) fn listed_title(listed: &ListedResult) -> String {
+    title(&listed.result, &listed.metric.name)
+}
+
+fn title(result: &ExperimentResult, metric: &str) -> String {
+    let experiment = &result.experiment.name;
+    if metric.is_empty() { experiment.clone() } else { format!("{experiment}: {metric}") }
 }
 
 fn text(title: &str, result: &ExperimentResult, table: &Table, width: Option<u16>) -> String {
@@ -61,12 +76,21 @@ pub fn verdict(result: &ExperimentResult) -> String {
 /// One row per variant of a secondary result, the baseline first, with the metric's number.
 #[must_use]
 pub fn secondary_table(secondary: &SecondaryResult) -> Table {
-    let result = &secondary.result;
+    valued_table(&secondary.result, &secondary.values)
+}
+
+/// One row per variant of a listed metric, the baseline first, with the metric's number.
+#[must_use]
+pub fn listed_table(listed: &ListedResult) -> Table {
+    valued_table(&listed.result, &listed.values)
+}
+
+fn valued_table(result: &ExperimentResult, values: &IndexMap<String, f64>) -> Table {
     let [variant, others @ ..] = columns(result);
     let columns: Vec<_> = [variant, "value"].into_iter().chain(others).collect();
     let mut table = Table::new(&columns);
     for row in rows(result) {
-        let value = Cell::optional(secondary.values.get(&row.variant).copied(), |value| value.to_string());
+        let value = Cell::optional(values.get(&row.variant).copied(), |value| value.to_string());
         let mut cells = variant_cells(&row, is_share(result));
         cells.insert(1, value);
         table.push(cells);
@@ -94,17 +118,39 @@ fn is_share(result: &ExperimentResult) -> bool {
 }
 
 fn columns(result: &ExperimentResult) -> [&'static str; 7] {
-    match result.result {
-        MetricResult::Trend { exposure_unit: ExposureUnit::Persons, .. } => {
-            ["variant", "exposed", "events", "per person", "95 % interval", "lift", "chance to win"]
+    let [units, count, rate] = match result.result {
+        MetricResult::Trend { exposure_unit, counted, .. } => {
+            let (exposed, rate) = exposure(exposure_unit);
+            [exposed, counted_name(counted), rate]
         }
-        MetricResult::Trend { exposure_unit: ExposureUnit::Events, .. } => {
-            ["variant", "exposures", "events", "per exposure", "95 % interval", "lift", "chance to win"]
-        }
-        MetricResult::Funnel { .. } => {
-            ["variant", "entered", "converted", "rate", "95 % interval", "lift", "chance to win"]
-        }
-        MetricResult::Units { .. } => ["variant", "units", "sum", "value", "95 % interval", "lift", "chance to win"],
+        MetricResult::Funnel { .. } => ["entered", "converted", "rate"],
+        MetricResult::Units { .. } => ["units", "sum", "value"],
+    };
+    ["variant", units, count, rate, "95 % interval", "lift", "chance to win"]
+}
+
+/// The names of an exposure and of a rate by it.
+fn exposure(unit: ExposureUnit) -> (&'static str, &'static str) {
+    match unit {
+        ExposureUnit::Persons => ("exposed", "per person"),
+        ExposureUnit::DistinctIds => ("exposed ids", "per id"),
+        ExposureUnit::Groups => ("exposed groups", "per group"),
+        ExposureUnit::Sessions => ("exposed sessions", "per session"),
+        ExposureUnit::Values => ("exposed units", "per unit"),
+        ExposureUnit::Events => ("exposures", "per exposure"),
+        ExposureUnit::Sum => ("exposure", "per exposure"),
+    }
+}
+
+fn counted_name(counted: TrendCount) -> &'static str {
+    match counted {
+        TrendCount::Events => "events",
+        TrendCount::Persons => "persons",
+        TrendCount::DistinctIds => "distinct ids",
+        TrendCount::Groups => "groups",
+        TrendCount::Sessions => "sessions",
+        TrendCount::Values => "units",
+        TrendCount::Sum => "sum",
     }
 }
 
@@ -118,8 +164,8 @@ fn variant_cells(row: &VariantRow, is_share: bool) -> Vec<Cell> {
     };
     vec![
         Cell::text(&row.variant),
-        Cell::number(number::count(row.units), row.units),
-        Cell::number(number::count(row.count), row.count),
+        Cell::number(number::amount(row.units), row.units),
+        Cell::number(number::amount(row.count), row.count),
         Cell::optional(row.rate, rate),
         interval,
         Cell::optional(row.rel_effect_size, number::signed_percent),
@@ -218,10 +264,14 @@ fn missing_text(missing: MissingData, result: &MetricResult) -> &'static str {
         "no event of the metric lies between the experiment's start and end"
     } else if missing.no_flag_info || missing.no_events {
         "no event of the metric carries a variant of the flag"
+    } else if missing.negative_count {
+        "the sum of some variant is negative, which the statistics of counts cannot judge"
     } else if missing.no_control_variant {
         "the variant control has no data yet"
-    } else {
+    } else if missing.no_test_variant {
         "no variant besides control has data yet"
+    } else {
+        "nobody was exposed to any variant"
     }
 }
 

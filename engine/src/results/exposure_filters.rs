@@ -4,19 +4,24 @@ use serde_json::{Map, Value, json};
 
 use crate::model::experiment::Experiment;
 use crate::model::metric::Metric;
-use crate::plan::{ExposureUnit, Measure, Plan};
+use crate::plan::{ExposureOrigin, Measure, Plan, Semantics};
 
-/// The definition of the exposure with the experiment's dates, variants and breakdown in it; null for a funnel.
-pub(super) fn prepared(experiment: &Experiment, metric: &Metric, plan: &Plan) -> Value {
+/// The definition of the exposure with the experiment's dates, variants and breakdown in it; null for a
+/// funnel, and for a query node without an exposure query.
+pub(super) fn prepared(experiment: &Experiment, filters: &Map<String, Value>, metric: &Metric, plan: &Plan) -> Value {
     let Measure::Trend(trend) = &plan.measure else { return Value::Null };
+    if plan.semantics == Semantics::QueryNode {
+        return filters.get("exposure_query").cloned().unwrap_or(Value::Null);
+    }
     let exposure = &trend.exposure;
-    let mut filters = match exposure.unit {
-        ExposureUnit::Events => custom(experiment),
-        ExposureUnit::Persons => of_flag(metric),
+    let mut filters = match exposure.origin {
+        ExposureOrigin::Custom => custom(experiment),
+        ExposureOrigin::Flag => of_flag(metric),
+        ExposureOrigin::Metric => of_metric(filters),
     };
     let is = |key: &str, value: Value| json!({"key": key, "value": value, "operator": "exact", "type": "event"});
     let mut properties = vec![is(&exposure.variant_property, json!(plan.population.variants))];
-    if exposure.unit == ExposureUnit::Persons {
+    if exposure.origin == ExposureOrigin::Flag {
         properties.push(is("$feature_flag", json!([plan.population.feature_flag_key])));
     }
     let replaced = [
@@ -35,6 +40,22 @@ pub(super) fn prepared(experiment: &Experiment, metric: &Metric, plan: &Plan) ->
 
 fn custom(experiment: &Experiment) -> Map<String, Value> {
     experiment.custom_exposure_filter().ok().flatten().cloned().unwrap_or_default()
+}
+
+/// The events of the metric, once counted and once by the persons they belong to (Q-X7).
+fn of_metric(metric: &Map<String, Value>) -> Map<String, Value> {
+    let mut filters = metric.clone();
+    for list in ["events", "actions"] {
+        if let Some(Value::Array(entities)) = filters.get_mut(list) {
+            let with = |entity: &Value, math: &str| {
+                let mut entity = entity.clone();
+                entity["math"] = json!(math);
+                entity
+            };
+            *entities = entities.iter().flat_map(|entity| ["total", "dau"].map(|math| with(entity, math))).collect();
+        }
+    }
+    filters
 }
 
 /// Persons that the flag answered, by their `$feature_flag_called` events.

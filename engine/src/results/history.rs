@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::model::experiment::Experiment;
 use crate::results::{ExperimentSummary, FORMAT_VERSION, Warning};
-use crate::stats::SignificanceCode;
+use crate::stats::{SignificanceCode, number};
 
 /// The course of an experiment's results, from those that were kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,10 +64,12 @@ pub struct HistoryPoint {
 pub struct HistoryVariant {
     /// The variant's key.
     pub variant: String,
-    /// Exposed persons of a trend, persons that entered a funnel.
-    pub units: u64,
-    /// Events of a trend, persons that completed a funnel.
-    pub count: u64,
+    /// Exposures of a trend, persons that entered a funnel.
+    #[serde(serialize_with = "number::one")]
+    pub units: f64,
+    /// What a trend counted, persons that completed a funnel.
+    #[serde(serialize_with = "number::one")]
+    pub count: f64,
     /// The observed rate: `count` per unit.
     pub rate: Option<f64>,
     /// The probability that the variant is the best of all.
@@ -235,8 +237,8 @@ enum KeptMetric {
 #[derive(Deserialize)]
 struct KeptTrendVariant {
     key: String,
-    count: u64,
-    absolute_exposure: u64,
+    count: f64,
+    absolute_exposure: f64,
 }
 
 #[derive(Deserialize)]
@@ -280,7 +282,7 @@ impl Kept {
             KeptOutcome::Undecided(_) | KeptOutcome::Observed(_) => None,
         };
         let code = estimates.map(|estimates| estimates.significance.code);
-        let variant = |(key, units, count): (&str, u64, u64)| HistoryVariant {
+        let variant = |(key, units, count): (&str, f64, f64)| HistoryVariant {
             variant: key.to_owned(),
             units,
             count,
@@ -315,7 +317,7 @@ impl KeptMetric {
     }
 
     /// Each variant with its units and its count.
-    fn counts(&self) -> Vec<(&str, u64, u64)> {
+    fn counts(&self) -> Vec<(&str, f64, f64)> {
         match self {
             Self::Trend { variants, .. } => variants
                 .iter()
@@ -325,7 +327,7 @@ impl KeptMetric {
                 .iter()
                 .map(|variant| {
                     let units = variant.success_count.saturating_add(variant.failure_count);
-                    (variant.key.as_str(), units, variant.success_count)
+                    (variant.key.as_str(), number::from_count(units), number::from_count(variant.success_count))
                 })
                 .collect(),
         }

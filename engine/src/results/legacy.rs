@@ -1,14 +1,17 @@
 //! The reference system's own answer, for clients that expect it.
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::model::entity::ALL_EVENTS;
 use crate::model::metric::FunnelOrder;
+use crate::model::metric_list::{EntryRole, LEGACY, MetricEntry};
 use crate::results::{
-    ExperimentResult, FunnelSeries, FunnelStep, FunnelVariant, MetricResult, SecondaryResult, TrendSeries, TrendVariant,
+    ExperimentResult, FunnelSeries, FunnelStep, FunnelVariant, ListedResult, MetricResult, SecondaryResult,
+    TrendSeries, TrendVariant,
 };
-use crate::stats::{Estimates, MissingData, Outcome};
+use crate::stats::{Estimates, MissingData, Outcome, number};
 
 /// A result in the reference system's form: `{"result": …, "last_refresh": …, "is_cached": …}`.
 ///
@@ -28,7 +31,10 @@ pub fn legacy(result: &ExperimentResult) -> Result<Value> {
 /// A secondary result in the reference system's form: the numbers, and the judgement if there is one.
 #[must_use]
 pub fn legacy_secondary(secondary: &SecondaryResult) -> Value {
-    let SecondaryResult { values, result, .. } = secondary;
+    of_secondary(&secondary.values, &secondary.result)
+}
+
+fn of_secondary(values: &IndexMap<String, f64>, result: &ExperimentResult) -> Value {
     let mut body = Map::new();
     body.insert("result".into(), json!(values));
     body.extend(counted(&result.result));
@@ -39,6 +45,49 @@ pub fn legacy_secondary(secondary: &SecondaryResult) -> Value {
     envelope(&body, result)
 }
 
+/// The result of a listed metric in the reference system's form: as [`legacy`] or [`legacy_secondary`] for metrics in the
+/// legacy form, and as the reference's query runners answer for query nodes (Q-N2, Q-N3).
+///
+/// # Errors
+/// `NotReady` when a primary metric or a query node could not be judged.
+pub fn legacy_listed(listed: &ListedResult) -> Result<Value> {
+    let ListedResult { metric, values, result } = listed;
+    match (metric.kind.as_str(), metric.role) {
+        (LEGACY, EntryRole::Primary) => legacy(result),
+        (LEGACY, EntryRole::Secondary) => Ok(of_secondary(values, result)),
+        _ => query_node(metric, result),
+    }
+}
+
+fn query_node(metric: &MetricEntry, result: &ExperimentResult) -> Result<Value> {
+    let estimates = match result.result.outcome() {
+        Outcome::Estimated(estimates) => estimates,
+        Outcome::Undecided(missing) => return Err(missing_data(*missing)),
+        Outcome::Observed(_) => return Err(no_legacy_form()),
+    };
+    let mut body = counted(&result.result);
+    body.retain(|key, _| key == "insight");
+    body.extend(judged(&result.result, estimates));
+    for key in ["kind", "count_query", "exposure_query", "funnels_query"] {
+        body.extend(metric.query.get(key).map(|value| (key.to_owned(), value.clone())));
+    }
+    if let MetricResult::Trend { variants, .. } = &result.result {
+        body.insert("variants".into(), variants.iter().map(whole_variant).collect());
+    }
+    body.insert("stats_version".into(), json!(1));
+    body.insert("last_refresh".into(), json!(result.last_refresh));
+    body.insert("is_cached".into(), json!(result.is_cached));
+    Ok(Value::Object(body))
+}
+
+/// Q-N2: nothing is truncated, and no exposure is 0.
+fn whole_variant(variant: &TrendVariant) -> Value {
+    json!({
+        "key": variant.key, "count": plain(variant.count), "exposure": variant.exposure,
+        "absolute_exposure": plain(variant.absolute_exposure),
+    })
+}
+
 fn envelope(body: &Map<String, Value>, result: &ExperimentResult) -> Value {
     json!({"result": body, "last_refresh": result.last_refresh, "is_cached": result.is_cached})
 }
@@ -46,7 +95,23 @@ fn envelope(body: &Map<String, Value>, result: &ExperimentResult) -> Value {
 /// Without any series the code says so; otherwise it is the reference's default.
 fn missing_data(missing: MissingData) -> Error {
     let code = if missing.no_events { "no-results" } else { "invalid_input" };
-    Error::not_ready_because(code, json!(missing).to_string())
+    let MissingData { no_events, no_flag_info, no_control_variant, no_test_variant, no_exposures, negative_count } =
+        missing;
+    let reasons = match no_exposures {
+        None => json!({
+            "no-events": no_events, "no-flag-info": no_flag_info, "no-control-variant": no_control_variant,
+            "no-test-variant": no_test_variant,
+        }),
+        // Q-N3
+        Some(no_exposures) => json!({
+            "no-exposures": no_exposures, "no-control-variant": no_control_variant, "no-test-variant": no_test_variant,
+        }),
+    };
+    if negative_count {
+        return Error::not_ready_because(code, "the sum of some variant is negative".to_owned())
+            .hint("the statistics are those of counts: choose a property without negative numbers");
+    }
+    Error::not_ready_because(code, reasons.to_string())
         .hint("some variant has no data yet: check that the flag is rolled out and that events carry `$feature/<key>`")
 }
 
@@ -96,17 +161,23 @@ fn no_legacy_form() -> Error {
 
 fn trend_series(series: &TrendSeries) -> Value {
     json!({
-        "label": series.variant, "breakdown_value": series.variant, "count": series.count,
-        "data": series.data, "days": series.labels, "labels": series.labels,
+        "label": series.variant, "breakdown_value": series.variant, "count": plain(series.count),
+        "data": series.data.iter().copied().map(plain).collect::<Value>(), "days": series.labels, "labels": series.labels,
     })
 }
 
-/// A variant nobody was exposed to counts as one (Q-X6).
+/// Counts are whole (Q-T12), and a variant nobody was exposed to counts as one (Q-X6).
 fn trend_variant(variant: &TrendVariant) -> Value {
+    let absolute_exposure = if variant.absolute_exposure > 0.0 { variant.absolute_exposure } else { 1.0 };
     json!({
-        "key": variant.key, "count": variant.count, "exposure": variant.exposure,
-        "absolute_exposure": variant.absolute_exposure.max(1),
+        "key": variant.key, "count": plain(variant.count.trunc()), "exposure": variant.exposure,
+        "absolute_exposure": plain(absolute_exposure),
     })
+}
+
+/// A whole number as an integer.
+fn plain(value: f64) -> Value {
+    number::whole(value).map_or_else(|| json!(value), |whole| json!(whole))
 }
 
 fn funnel_steps(series: &FunnelSeries, order: FunnelOrder) -> Value {

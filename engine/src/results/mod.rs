@@ -13,11 +13,13 @@ mod exposure_filters;
 mod funnel;
 mod history;
 mod legacy;
+mod listed;
 mod reconciliation;
 mod secondary;
 mod series;
 mod table;
 mod trend;
+mod unit_explanation;
 mod unit_list;
 mod units;
 mod warning;
@@ -31,12 +33,14 @@ pub use exposure_view::{
 };
 pub use funnel::{ActionSummary, FunnelSeries, FunnelStep, FunnelVariant, LeftOut};
 pub use history::{HistoryPoint, HistoryRow, HistoryVariant, ResultHistory, history, history_rows};
-pub use legacy::{legacy, legacy_secondary};
+pub use legacy::{legacy, legacy_listed, legacy_secondary};
+pub use listed::ListedResult;
 pub use reconciliation::{Reconciliation, ReconciliationRow};
 pub use secondary::{SecondaryMetricSummary, SecondaryResult};
 pub use series::{MetricSeries, SeriesPoint, SeriesPoints, SeriesRow, SeriesVariant, metric_series, series_rows};
 pub use table::{VariantRow, rows};
-pub use trend::{TrendSeries, TrendVariant};
+pub use trend::{TrendCount, TrendSeries, TrendVariant};
+pub use unit_explanation::{ExplainedEvent, ExplainedStep, UnitExplanation};
 pub use unit_list::{LeftOutReason, ListedUnit, UnitSelection};
 pub use units::{
     CovariateSums, DenominatorSums, MeanBounds, QuantileSummary, SeveralVariantsSummary, UnitBreakdown, UnitVariant,
@@ -54,7 +58,7 @@ use crate::model::action::Action;
 use crate::model::experiment::Experiment;
 use crate::model::metric::{FunnelOrder, Metric};
 use crate::plan::{ExposureUnit, Measure, Plan};
-use crate::stats::{Measured, Outcome};
+use crate::stats::{Display, Measured, Outcome};
 
 /// The version of the JSON form of [`ExperimentResult`]; it grows when a reader would have to change.
 pub const FORMAT_VERSION: u32 = 1;
@@ -121,9 +125,15 @@ pub enum MetricResult {
         filters: Value,
         /// The definition of the exposure, as the reference system prepares it.
         exposure_filters: Value,
-        /// What exposures are counted in: persons, or events of the experiment's own exposure (Q-X1, Q-X4).
+        /// What exposures are counted in: persons, unless the experiment or the lab says otherwise (Q-X1, Q-X4).
         exposure_unit: ExposureUnit,
-        /// One series per variant with events, most events first (Q-T1, Q-T9).
+        /// What the statistics count: events, unless it is said.
+        #[serde(default, skip_serializing_if = "is_default")]
+        counted: TrendCount,
+        /// How the series are made up: cumulative, unless it is said.
+        #[serde(default, skip_serializing_if = "is_default")]
+        display: Display,
+        /// One series per variant with events, the largest first (Q-T1, Q-T9).
         insight: Vec<TrendSeries>,
         /// The variants, the baseline first.
         variants: Vec<TrendVariant>,
@@ -183,23 +193,25 @@ pub fn metric_result(
     measured: &Measured,
     outcome: Outcome,
 ) -> Result<MetricResult> {
-    let filters = Value::Object(filters.clone());
+    let definition = Value::Object(filters.clone());
     Ok(match measured {
         Measured::Units(_) => return Err(Error::bug("a modern metric is told of by unit_result")),
         Measured::Trend(cells) => MetricResult::Trend {
-            filters,
-            exposure_filters: exposure_filters::prepared(experiment, metric, plan),
+            filters: definition,
+            exposure_filters: exposure_filters::prepared(experiment, filters, metric, plan),
             exposure_unit: match &plan.measure {
-                Measure::Trend(trend) => trend.exposure.unit,
+                Measure::Trend(trend) => trend.exposure.unit(),
                 Measure::Funnel(_) | Measure::Units(_) => ExposureUnit::Persons,
             },
+            counted: trend::trend_count(plan),
+            display: cells.display,
             insight: trend::trend_insight(plan, cells),
-            variants: trend::trend_variants(cells),
+            variants: trend::trend_variants(cells, plan.semantics),
             events_without_variant: cells.events_without_variant,
             outcome,
         },
         Measured::Funnel(cells) => MetricResult::Funnel {
-            filters,
+            filters: definition,
             order: match &plan.measure {
                 Measure::Funnel(funnel) => funnel.order,
                 Measure::Trend(_) | Measure::Units(_) => FunnelOrder::default(),
@@ -216,6 +228,18 @@ pub fn metric_result(
 }
 
 impl MetricResult {
+    /// Whether the counts are whole numbers by definition: everything but sums of a property.
+    #[must_use]
+    pub fn has_whole_counts(&self) -> bool {
+        match self {
+            Self::Trend { counted, exposure_unit, .. } => {
+                *counted != TrendCount::Sum && *exposure_unit != ExposureUnit::Sum
+            }
+            Self::Funnel { .. } => true,
+            Self::Units { .. } => false,
+        }
+    }
+
     /// The judgement, or what it lacks.
     #[must_use]
     pub fn outcome(&self) -> &Outcome {
@@ -223,6 +247,10 @@ impl MetricResult {
             Self::Trend { outcome, .. } | Self::Funnel { outcome, .. } | Self::Units { outcome, .. } => outcome,
         }
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The JSON Schema (2020-12) of [`ExperimentResult`].

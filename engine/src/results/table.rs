@@ -3,17 +3,19 @@
 use serde::Serialize;
 
 use crate::results::{ExperimentResult, MetricResult};
-use crate::stats::Outcome;
+use crate::stats::{Outcome, number};
 
 /// One variant of a result, flat.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VariantRow {
     /// The variant's key.
     pub variant: String,
-    /// Exposures of a trend (persons, or events of the experiment's own exposure), persons that entered a funnel.
-    pub units: u64,
-    /// Events of a trend, persons that completed a funnel.
-    pub count: u64,
+    /// Exposures of a trend (persons, unless the experiment's own exposure says otherwise), persons that entered a funnel.
+    #[serde(serialize_with = "number::one")]
+    pub units: f64,
+    /// What a trend counted (events, persons, the sum of a property), persons that completed a funnel.
+    #[serde(serialize_with = "number::one")]
+    pub count: f64,
     /// The observed rate: `count` per unit.
     pub rate: Option<f64>,
     /// How much larger the rate is than the baseline's, as a share of it.
@@ -29,23 +31,26 @@ pub struct VariantRow {
 /// The rows of a result, the baseline first.
 #[must_use]
 pub fn rows(result: &ExperimentResult) -> Vec<VariantRow> {
-    let counts: Vec<(&str, u64, u64)> = match &result.result {
+    let counts: Vec<(&str, f64, f64)> = match &result.result {
         MetricResult::Trend { variants, .. } => {
             variants.iter().map(|variant| (variant.key.as_str(), variant.absolute_exposure, variant.count)).collect()
         }
         MetricResult::Funnel { variants, .. } => variants
             .iter()
-            .map(|variant| (variant.key.as_str(), variant.success_count + variant.failure_count, variant.success_count))
+            .map(|variant| {
+                let entered = variant.success_count + variant.failure_count;
+                (variant.key.as_str(), number::from_count(entered), number::from_count(variant.success_count))
+            })
             .collect(),
         MetricResult::Units { variants, .. } => variants
             .iter()
-            .map(|variant| (variant.key.as_str(), variant.number_of_samples, whole(variant.sum)))
+            .map(|variant| (variant.key.as_str(), number::from_count(variant.number_of_samples), variant.sum))
             .collect(),
     };
     counts.into_iter().map(|(key, units, count)| row(key, units, count, result.result.outcome())).collect()
 }
 
-fn row(key: &str, units: u64, count: u64, outcome: &Outcome) -> VariantRow {
+fn row(key: &str, units: f64, count: f64, outcome: &Outcome) -> VariantRow {
     let (estimates, observed) = match outcome {
         Outcome::Estimated(estimates) => (Some(estimates), None),
         Outcome::Observed(observed) => (None, Some(observed)),
@@ -64,9 +69,4 @@ fn row(key: &str, units: u64, count: u64, outcome: &Outcome) -> VariantRow {
         rate_ci_upper: interval.map(|[_, upper]| upper),
         chance_to_win: estimates.and_then(|estimates| estimates.probability.get(key).copied()),
     }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the column holds whole numbers")]
-fn whole(sum: f64) -> u64 {
-    sum.round() as u64
 }

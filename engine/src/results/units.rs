@@ -159,6 +159,7 @@ fn unit_name(unit: &Unit) -> String {
         Unit::Person => "person".into(),
         Unit::DistinctId => "distinct_id".into(),
         Unit::Group { group_type_index } => format!("group_{group_type_index}"),
+        Unit::Session => "session".into(),
         Unit::Expression(_) => "expression".into(),
     }
 }

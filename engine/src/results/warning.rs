@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{BASELINE, ExposureUnit, Measure, Plan};
+use crate::plan::{BASELINE, ExposureOrigin, Measure, Plan};
 use crate::results::units::unit_warnings;
-use crate::stats::{FunnelCell, FunnelCells, Measured, TrendCell, TrendCells};
+use crate::stats::{FunnelCell, FunnelCells, Measured, TrendCells};
 
 /// Something to be careful about, as data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -36,18 +36,16 @@ pub fn warnings(plan: &Plan, measured: &Measured) -> Vec<Warning> {
 }
 
 fn trend_warnings(plan: &Plan, cells: &TrendCells) -> Vec<Warning> {
-    let (unit, nothing) = match &plan.measure {
-        Measure::Trend(trend) => (trend.exposure.unit, trend.counted.any_of.is_empty()),
-        Measure::Funnel(_) | Measure::Units(_) => (ExposureUnit::Persons, false),
-    };
-    let unexposed = cells.variants.iter().filter(|cell| cell.events() > 0 && cell.exposures == 0);
-    let inside: u64 = cells.variants.iter().map(TrendCell::events).sum();
+    let Measure::Trend(trend) = &plan.measure else { return Vec::new() };
+    let nothing = trend.counted.any_of.is_empty().then(matches_nothing);
+    let unexposed = cells.variants.iter().filter(|cell| cell.events > 0 && cell.exposures <= 0.0);
+    let unexposed = unexposed.map(|cell| no_exposure(&cell.variant, trend.exposure.origin));
+    let inside: u64 = cells.variants.iter().map(|cell| cell.events).sum();
     let outside = cells.events_without_variant;
     let left_out = left_out(inside, outside, || {
         format!("{outside} of {} events of the metric carry no variant of the flag", inside + outside)
     });
-    let nothing = nothing.then(matches_nothing);
-    nothing.into_iter().chain(unexposed.map(|cell| no_exposure(&cell.variant, unit))).chain(left_out).collect()
+    nothing.into_iter().chain(unexposed).chain(left_out).collect()
 }
 
 /// Q-A5: the reference gives no series, without saying why.
@@ -60,16 +58,16 @@ fn matches_nothing() -> Warning {
 }
 
 /// Q-X6: the compatible statistics count such a variant as exposed once, which says nothing.
-fn no_exposure(variant: &str, unit: ExposureUnit) -> Warning {
+fn no_exposure(variant: &str, origin: ExposureOrigin) -> Warning {
     let consequence =
         if variant == BASELINE { "it counts as one, and all as equally exposed," } else { "it counts as one" };
-    let (what, next_step) = match unit {
-        ExposureUnit::Persons => (
+    let (what, next_step) = match origin {
+        ExposureOrigin::Flag | ExposureOrigin::Metric => (
             "exposed person",
             "send a `$feature_flag_called` event with `$feature_flag` and `$feature_flag_response` whenever the flag is \
              evaluated",
         ),
-        ExposureUnit::Events => {
+        ExposureOrigin::Custom => {
             ("event of the custom exposure", "check that the events of the exposure carry `$feature/<flag key>`")
         }
     };

@@ -1,40 +1,58 @@
 //! The queries over exposures: how many there are, and whose they are (Q-X1, Q-X4, B-27).
 
-use crate::plan::{Exposure, ExposurePlan, ExposureUnit, Population};
-use crate::sql::Sql;
-use crate::sql::population::{in_range, known_variants, matches, variant_text};
+use crate::plan::{Counting, Exposure, ExposurePlan, Population, Unit};
+use crate::sql::population::{in_range, known_variants, matches, property_number, variant_text};
 use crate::sql::unit::unit;
+use crate::sql::{Purpose, Query, Sql};
 
-/// Exposures per variant: distinct persons (Q-X1, Q-X2, Q-X8) or events (Q-X4).
-pub(super) fn counts(population: &Population, exposure: &Exposure) -> Sql {
+/// Exposures per variant: distinct units (Q-X1, Q-X2, Q-X8), events, or the numbers to add up (Q-X4).
+pub(super) fn counts(population: &Population, exposure: &Exposure) -> Query {
     let mut sql = Sql::new();
     sql.text("SELECT ");
     variant_text(&mut sql, &exposure.variant_property);
-    match exposure.unit {
-        ExposureUnit::Persons => {
+    let purpose = match &exposure.counting {
+        Counting::Units(counted) => {
             sql.text(" AS variant, count(DISTINCT ");
-            unit(&mut sql, &population.unit);
-            sql.text(") AS exposures\n")
+            unit(&mut sql, counted);
+            sql.text(") AS exposures\n");
+            Purpose::Exposures
         }
-        ExposureUnit::Events => sql.text(" AS variant, count(*) AS exposures\n"),
+        Counting::Events => {
+            sql.text(" AS variant, count(*) AS exposures\n");
+            Purpose::ExposureEvents
+        }
+        Counting::Sum { property } => {
+            sql.text(" AS variant, ");
+            property_number(&mut sql, property);
+            sql.text(" AS value, count(*) AS times\n");
+            Purpose::ExposureValues
+        }
     };
     from(&mut sql, population, exposure);
-    sql.text("\nGROUP BY 1\nORDER BY 1");
-    sql
+    let is_summed = purpose == Purpose::ExposureValues;
+    sql.text(if is_summed { "\nGROUP BY 1, 2\nORDER BY 1, 2" } else { "\nGROUP BY 1\nORDER BY 1" });
+    Query { purpose, sql }
 }
 
 /// One row per exposed person and variant, in a total order: by first exposure, person and variant.
 ///
-/// `distinct_id` is the one of the first exposure; of several at that instant, the smallest.
+/// `distinct_id` is the one of the first exposure; of several at that instant, the smallest. Where the lab counts distinct
+/// ids, each has a row of its own.
 pub(super) fn persons(plan: &ExposurePlan) -> Sql {
+    let is_by_distinct_id = plan.population.unit == Unit::DistinctId;
     let mut sql = Sql::new();
     sql.text("SELECT epoch_us(min(e.timestamp)) AS first_exposure, e.person_id, ");
     variant_text(&mut sql, &plan.exposure.variant_property);
-    sql.text(
-        " AS variant,\n  arg_min(e.distinct_id, (e.timestamp, e.distinct_id)) AS distinct_id, count(*) AS exposures\n",
-    );
+    sql.text(" AS variant,\n  ");
+    sql.text(if is_by_distinct_id { "e.distinct_id" } else { "arg_min(e.distinct_id, (e.timestamp, e.distinct_id))" });
+    sql.text(" AS distinct_id, count(*) AS exposures\n");
     from(&mut sql, &plan.population, &plan.exposure);
-    sql.text("\nGROUP BY 2, 3\nORDER BY 1, 2, 3");
+    // The person is the same for every event of a distinct id.
+    sql.text(if is_by_distinct_id {
+        "\nGROUP BY 2, 3, 4\nORDER BY 1, 2, 3, 4"
+    } else {
+        "\nGROUP BY 2, 3\nORDER BY 1, 2, 3"
+    });
     sql
 }
 

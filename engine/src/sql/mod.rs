@@ -26,7 +26,7 @@ pub use write::{Sql, Value};
 
 use serde::Serialize;
 
-use crate::plan::{CohortCondition, ExposurePlan, ExposureUnit, FlagQuestion, Measure, Plan};
+use crate::plan::{CohortCondition, ExposurePlan, FlagQuestion, Measure, Plan, Population, UnitMeasure};
 
 /// One query of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,10 +43,21 @@ pub struct Query {
 pub enum Purpose {
     /// Events per variant (null: none of the known) and slot: columns `variant`, `slot`, `events`.
     Counts,
-    /// Exposed persons per variant: columns `variant`, `exposures`.
+    /// Counted units per variant and slot of their first event: columns `variant`, `slot`, `units`, `events` (of these
+    /// units, wherever they are).
+    Units,
+    /// How often each number of a property occurs per variant and slot: columns `variant`, `slot`, `value` (null for what is
+    /// no number), `times`; in that order.
+    Values,
+    /// How many units have each number of events per variant and bucket, named by its first slot: columns `variant`, `slot`,
+    /// `value`, `times`; in that order.
+    EventsPerUnit,
+    /// Exposed units, persons as a rule, per variant: columns `variant`, `exposures`.
     Exposures,
     /// Events of exposure per variant: columns `variant`, `exposures`.
     ExposureEvents,
+    /// How often each number of the exposure's property occurs per variant: columns `variant`, `value`, `times`.
+    ExposureValues,
     /// The events of a funnel, by unit and time: columns `unit`, `timestamp`, `steps`, `variant`.
     FunnelEvents,
     /// Exposures and what is counted, by unit and time: columns `unit`, `timestamp`, `roles`, `variant`, and per source
@@ -60,6 +71,10 @@ impl Purpose {
     pub fn label(self) -> &'static str {
         match self {
             Self::Counts => "events per variant",
+            Self::Units => "units per variant",
+            Self::Values => "numbers per variant",
+            Self::EventsPerUnit => "events per unit and variant",
+            Self::ExposureValues => "numbers of exposure per variant",
             Self::Exposures => "exposed persons per variant",
             Self::ExposureEvents => "events of exposure per variant",
             Self::FunnelEvents => "events of the funnel",
@@ -73,14 +88,7 @@ impl Purpose {
 pub fn render(plan: &Plan) -> Vec<Query> {
     match &plan.measure {
         Measure::Trend(measure) => {
-            let purpose = match measure.exposure.unit {
-                ExposureUnit::Persons => Purpose::Exposures,
-                ExposureUnit::Events => Purpose::ExposureEvents,
-            };
-            vec![
-                Query { purpose: Purpose::Counts, sql: trend::counts(&plan.population, measure) },
-                Query { purpose, sql: exposure::counts(&plan.population, &measure.exposure) },
-            ]
+            vec![trend::values(&plan.population, measure), exposure::counts(&plan.population, &measure.exposure)]
         }
         Measure::Funnel(measure) => {
             vec![Query { purpose: Purpose::FunnelEvents, sql: funnel::events(&plan.population, measure) }]
@@ -102,6 +110,13 @@ pub fn render_exposures(plan: &ExposurePlan) -> Sql {
 #[must_use]
 pub fn render_cohort_members(condition: &CohortCondition) -> Sql {
     cohort::members(condition)
+}
+
+/// All events of one unit, also those that a modern metric does not look at: as [`Purpose::UnitEvents`], with the name of each
+/// as `event`.
+#[must_use]
+pub fn render_unit_history(population: &Population, measure: &UnitMeasure, unit: &str) -> Sql {
+    units::history(population, measure, unit)
 }
 
 /// What persons are called: columns `person_id`, by which they are ordered, and `distinct_id`, the smallest of its ids.

@@ -3,7 +3,7 @@
 use crate::plan::{Condition, EventMatch, EventPattern, Population, TimeRange};
 use crate::sql::Sql;
 use crate::sql::condition::condition;
-use crate::sql::property::{OF_EVENT, plain_text};
+use crate::sql::property::{self, OF_EVENT, number, plain_text};
 
 /// `e.timestamp` inside the range, and the population's filter.
 pub(super) fn in_population(sql: &mut Sql, population: &Population) {
@@ -54,6 +54,22 @@ fn fits(sql: &mut Sql, pattern: &EventPattern) {
 /// Lists and objects would need their JSON text (Q-P1), but no variant is one of those, so the cheap cast serves.
 pub(super) fn variant_text(sql: &mut Sql, property: &str) {
     plain_text(sql, OF_EVENT, property);
+}
+
+/// The known variant that a property names; null when it names none (Q-V2).
+pub(super) fn known_variant(sql: &mut Sql, population: &Population, property: &str) {
+    sql.text("CASE WHEN ");
+    variant_text(sql, property);
+    sql.text(" IN ");
+    known_variants(sql, population);
+    sql.text(" THEN ");
+    variant_text(sql, property);
+    sql.text(" END");
+}
+
+/// The number in a property, or null (Q-T10).
+pub(super) fn property_number(sql: &mut Sql, key: &str) {
+    number(sql, &|sql| property::text(sql, OF_EVENT, key));
 }
 
 /// A text is one of the known variants, case-sensitive (Q-V2).

@@ -2,7 +2,7 @@
 
 use crate::model::experiment_metric::{TableSource, ValueOf};
 use crate::model::metric::FunnelOrder;
-use crate::plan::{Origin, Population, SourceMeasure, TEST_ACCOUNT_ROLE, UnitMeasure, UnitValue};
+use crate::plan::{Origin, Population, SourceMeasure, TEST_ACCOUNT_ROLE, Unit, UnitMeasure, UnitValue};
 use crate::sql::Sql;
 use crate::sql::condition::condition;
 use crate::sql::expression;
@@ -15,20 +15,29 @@ use crate::sql::unit::{group_key, unit};
 /// Bit 0 of `roles` is set when the event exposes its unit to the known variant at position `variant`, counted from 1; bit
 /// i + 1 when it belongs to source i. Rows of tables follow in the same form, with their unit found by the key.
 pub(super) fn events(population: &Population, measure: &UnitMeasure) -> Sql {
+    rows(population, measure, None)
+}
+
+/// All events of one unit in the same form, with the name of each as `event`: also those that the metric does not look at.
+pub(super) fn history(population: &Population, measure: &UnitMeasure, unit: &str) -> Sql {
+    rows(population, measure, Some(unit))
+}
+
+fn rows(population: &Population, measure: &UnitMeasure, only: Option<&str>) -> Sql {
     let mut sql = Sql::new();
     sql.text("SELECT * EXCLUDE (id) FROM (\n");
-    of_events(&mut sql, population, measure);
+    of_events(&mut sql, population, measure, only);
     for (index, source) in measure.sources.iter().enumerate() {
         if let Origin::Table(table) = &source.origin {
             sql.text("\n  UNION ALL\n");
-            of_table(&mut sql, population, measure, index, table);
+            of_table(&mut sql, population, measure, (index, table), only);
         }
     }
     sql.text("\n)\nORDER BY unit, timestamp, id");
     sql
 }
 
-fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
+fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure, only: Option<&str>) {
     sql.text("  SELECT * FROM (\n    SELECT ");
     unit(sql, &population.unit);
     sql.text(" AS unit, epoch_us(e.timestamp) AS timestamp, CAST(e.uuid AS VARCHAR) AS id,\n      CAST(");
@@ -55,6 +64,9 @@ fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
         text(sql, "e.properties", property);
         sql.text(" AS ").identifier(&format!("breakdown_{index}"));
     }
+    if only.is_some() {
+        sql.text(", e.event");
+    }
     sql.text("\n    FROM events AS e\n    WHERE e.timestamp >= make_timestamp(")
         .value(measure.scanned.from_microseconds);
     sql.text(") AND e.timestamp < make_timestamp(").value(measure.scanned.until_microseconds).text(")");
@@ -62,10 +74,27 @@ fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
         sql.text("\n      AND ");
         condition(sql, &population.filter);
     }
+    if let Some(name) = only {
+        sql.text("\n      AND ");
+        is_unit(sql, population, name);
+    }
     sql.text("\n  )\n  WHERE unit IS NOT NULL");
+    if only.is_some() {
+        return;
+    }
     // A strict funnel is broken by any event in between, so it has to see all of them.
     if !matches!(&measure.value, UnitValue::Funnel(rules) if rules.order == FunnelOrder::Strict) {
         sql.text(" AND roles NOT IN (0, ").value(i64::from(TEST_ACCOUNT_ROLE)).text(")");
+    }
+}
+
+/// The event belongs to a unit: a person by any of its ids, anything else by its name.
+fn is_unit(sql: &mut Sql, population: &Population, name: &str) {
+    if population.unit == Unit::Person {
+        sql.text("e.person_id IN (SELECT person_id FROM distinct_id WHERE distinct_id = ").value(name).text(")");
+    } else {
+        unit(sql, &population.unit);
+        sql.text(" = ").value(name);
     }
 }
 
@@ -117,7 +146,13 @@ fn column(sql: &mut Sql, index: usize, source: &SourceMeasure, event: Option<()>
 }
 
 /// The rows of a table, as events of the units whose exposures carry their key (M-1).
-fn of_table(sql: &mut Sql, population: &Population, measure: &UnitMeasure, index: usize, table: &TableSource) {
+fn of_table(
+    sql: &mut Sql,
+    population: &Population,
+    measure: &UnitMeasure,
+    (index, table): (usize, &TableSource),
+    only: Option<&str>,
+) {
     sql.text("  SELECT k.unit, epoch_us(t.moment) AS timestamp, CAST(t.row AS VARCHAR) AS id, CAST(")
         .value(role(index));
     sql.text(" AS UINTEGER) AS roles, CAST(0 AS UINTEGER) AS variant");
@@ -135,6 +170,9 @@ fn of_table(sql: &mut Sql, population: &Population, measure: &UnitMeasure, index
     }
     for breakdown in 0..measure.breakdowns.len() {
         sql.text(", CAST(NULL AS VARCHAR) AS ").identifier(&format!("breakdown_{breakdown}"));
+    }
+    if only.is_some() {
+        sql.text(", ").value(table.table.as_str()).text(" AS event");
     }
     sql.text("\n  FROM (SELECT row_number() OVER () AS row, TRY_CAST(").identifier(&table.timestamp_column);
     sql.text(" AS TIMESTAMP) AS moment, CAST(").identifier(&table.join_column).text(" AS VARCHAR) AS key");
@@ -155,6 +193,10 @@ fn of_table(sql: &mut Sql, population: &Population, measure: &UnitMeasure, index
     if !population.filter.is_everything() {
         sql.text(" AND ");
         condition(sql, &population.filter);
+    }
+    if let Some(name) = only {
+        sql.text(" AND ");
+        is_unit(sql, population, name);
     }
     sql.text(") AS k ON k.key = t.key AND k.unit IS NOT NULL\n  WHERE t.moment >= make_timestamp(");
     sql.value(measure.scanned.from_microseconds).text(") AND t.moment < make_timestamp(");

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::plan::{BASELINE, Measure, Plan};
+use crate::plan::{BASELINE, Measure, Plan, Semantics};
 use crate::stats::legacy_funnel::{self, FunnelArm};
 use crate::stats::legacy_trend::{self, TrendArm};
 use crate::stats::{
@@ -41,10 +41,10 @@ pub struct Estimates {
     pub significance: Significance,
 }
 
-/// What a metric lacks to be judged; the four booleans of the reference system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What a metric lacks to be judged: the four booleans of the reference system, and what else can be wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "these four are the outward form of the reference system")]
+#[expect(clippy::struct_excessive_bools, reason = "the first four are the outward form of the reference system")]
 pub struct MissingData {
     /// No event of the metric was found.
     pub no_events: bool,
@@ -54,6 +54,12 @@ pub struct MissingData {
     pub no_control_variant: bool,
     /// No event carries any other known variant.
     pub no_test_variant: bool,
+    /// Nobody was exposed to any variant; only said of trends given as query nodes (Q-N3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_exposures: Option<bool>,
+    /// What was added up is negative for some variant, which no rate of events can be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub negative_count: bool,
 }
 
 /// Judges the counts of a metric by the compatible statistics.
@@ -66,31 +72,35 @@ pub fn judge(plan: &Plan, measured: &Measured) -> Result<Outcome> {
             Measure::Units(measure) => Ok(Outcome::Observed(Box::new(observe(measure, cells)))),
             Measure::Trend(_) | Measure::Funnel(_) => Err(Error::bug("units were measured for another kind of metric")),
         },
-        Measured::Trend(cells) => judge_trend(cells),
+        Measured::Trend(cells) => judge_trend(cells, plan.semantics),
         Measured::Funnel(cells) => judge_funnel(cells),
     }
 }
 
-/// The trend arms as the statistics see them, baseline first, then by events and key (Q-T9, R-6).
+/// The trend arms as the statistics see them, baseline first, then by count and key (Q-T9, R-6).
 ///
-/// A variant without exposed persons counts as one; when the baseline has none, all count as equally exposed in comparisons
-/// (Q-X6 as statistics section 3 has it). The result reports the true numbers.
+/// A variant without exposure counts as exposed once; when the baseline has none, all count as equally exposed in
+/// comparisons (Q-X6 as statistics section 3 has it). The result reports the true numbers. The compatible statistics take
+/// whole counts only (Q-T12); those of query nodes take them as they are (Q-N2).
 #[must_use]
-pub fn trend_arms(cells: &TrendCells) -> Vec<TrendArm> {
-    let baseline_exposed = cells.variants.iter().find(|cell| cell.variant == BASELINE).map_or(0, |cell| cell.exposures);
-    let mut present: Vec<_> = cells.variants.iter().filter(|cell| cell.events() > 0).collect();
-    present.sort_by_key(|cell| (cell.variant != BASELINE, std::cmp::Reverse(cell.events()), cell.variant.clone()));
+pub fn trend_arms(cells: &TrendCells, semantics: Semantics) -> Vec<TrendArm> {
+    let baseline = cells.variants.iter().find(|cell| cell.variant == BASELINE);
+    let baseline_exposed = baseline.map_or(0.0, |cell| cell.exposures);
     let arm = |cell: &TrendCell| {
-        let known = cell.exposures > 0;
-        let exposure = if known && baseline_exposed > 0 && cell.variant != BASELINE {
-            to_double(cell.exposures) / to_double(baseline_exposed)
+        let known = cell.exposures > 0.0;
+        let exposure = if known && baseline_exposed > 0.0 && cell.variant != BASELINE {
+            cell.exposures / baseline_exposed
         } else {
             1.0
         };
-        let absolute_exposure = if known { to_double(cell.exposures) } else { 1.0 };
-        TrendArm { key: cell.variant.clone(), count: to_double(cell.events()), exposure, absolute_exposure }
+        let absolute_exposure = if known { cell.exposures } else { 1.0 };
+        let count = match semantics {
+            Semantics::Compatible => cells.count(cell).trunc(),
+            Semantics::QueryNode | Semantics::Modern => cells.count(cell),
+        };
+        TrendArm { key: cell.variant.clone(), count, exposure, absolute_exposure }
     };
-    present.into_iter().map(arm).collect()
+    cells.present().into_iter().map(arm).collect()
 }
 
 /// The funnel arms as the statistics see them, baseline first; only variants that somebody entered with.
@@ -106,15 +116,20 @@ pub fn funnel_arms(cells: &FunnelCells) -> Vec<FunnelArm> {
     present.iter().map(arm).collect()
 }
 
-fn judge_trend(cells: &TrendCells) -> Result<Outcome> {
-    let arms = trend_arms(cells);
-    if let Some(missing) = missing_data(arms.iter().map(|arm| arm.key.as_str()), arms.is_empty()) {
-        return Ok(Outcome::Undecided(missing));
+fn judge_trend(cells: &TrendCells, semantics: Semantics) -> Result<Outcome> {
+    let arms = trend_arms(cells, semantics);
+    let mut lack = lack(arms.iter().map(|arm| arm.key.as_str()), arms.is_empty());
+    lack.no_exposures = match semantics {
+        Semantics::Compatible | Semantics::Modern => None,
+        Semantics::QueryNode => Some(cells.variants.iter().all(|cell| cell.exposures <= 0.0)),
+    };
+    lack.negative_count = arms.iter().any(|arm| arm.count < 0.0);
+    if lack.is_something() {
+        return Ok(Outcome::Undecided(lack));
     }
-    // The fallback of Q-X6 is for the statistics only: a rate per exposed person needs exposed persons.
-    let exposed = |arm: &&TrendArm| cells.variants.iter().any(|cell| cell.variant == arm.key && cell.exposures > 0);
-    let rate = |arm: &TrendArm| (arm.key.clone(), arm.count / arm.absolute_exposure);
-    let rates = arms.iter().filter(exposed).map(rate).collect();
+    // The fallback of Q-X6 is for the statistics only: a rate per exposed unit needs exposed units.
+    let exposed = cells.present().into_iter().filter(|cell| cell.exposures > 0.0);
+    let rates = exposed.map(|cell| (cell.variant.clone(), cells.count(cell) / cell.exposures)).collect();
     let judgement = legacy_trend::judge(arms.first(), &arms[1..])?;
     Ok(Outcome::Estimated(Box::new(estimates(judgement, rates))))
 }
@@ -122,8 +137,9 @@ fn judge_trend(cells: &TrendCells) -> Result<Outcome> {
 fn judge_funnel(cells: &FunnelCells) -> Result<Outcome> {
     let arms = funnel_arms(cells);
     let nobody = arms.is_empty() && cells.persons_without_variant + cells.persons_with_foreign_variant == 0;
-    if let Some(missing) = missing_data(arms.iter().map(|arm| arm.key.as_str()), nobody) {
-        return Ok(Outcome::Undecided(missing));
+    let lack = lack(arms.iter().map(|arm| arm.key.as_str()), nobody);
+    if lack.is_something() {
+        return Ok(Outcome::Undecided(lack));
     }
     let rate = |arm: &FunnelArm| arm.success_count / (arm.success_count + arm.failure_count);
     let rates = arms.iter().map(|arm| (arm.key.clone(), rate(arm))).collect();
@@ -148,12 +164,23 @@ fn estimates(judgement: Judgement, rate: IndexMap<String, f64>) -> Estimates {
 }
 
 /// What is missing, given the known variants that have data.
-fn missing_data<'a>(mut present: impl Iterator<Item = &'a str> + Clone, no_events: bool) -> Option<MissingData> {
+fn lack<'a>(mut present: impl Iterator<Item = &'a str> + Clone, no_events: bool) -> MissingData {
     let no_control_variant = !present.clone().any(|key| key == BASELINE);
     let no_test_variant = !present.any(|key| key != BASELINE);
     let no_flag_info = no_control_variant && no_test_variant;
-    let missing = MissingData { no_events, no_flag_info, no_control_variant, no_test_variant };
-    (no_events || no_control_variant || no_test_variant).then_some(missing)
+    MissingData { no_events, no_flag_info, no_control_variant, no_test_variant, ..MissingData::default() }
+}
+
+impl MissingData {
+    fn is_something(self) -> bool {
+        let Self { no_events, no_flag_info, no_control_variant, no_test_variant, no_exposures, negative_count } = self;
+        no_events
+            || no_flag_info
+            || no_control_variant
+            || no_test_variant
+            || no_exposures == Some(true)
+            || negative_count
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of events stay far below 2^53")]

@@ -7,7 +7,7 @@ mod units;
 
 pub use funnel::{ConversionTime, FunnelCell, FunnelCells};
 pub use reconcile::{ReconcileRule, ReconcileStep, VariantSum};
-pub use trend::{TrendCell, TrendCells};
+pub use trend::{Display, TrendCell, TrendCells};
 pub use units::{BreakdownCells, QuantileCell, SeveralVariantsCells, UnitCell, UnitCells};
 
 use serde::{Deserialize, Serialize};

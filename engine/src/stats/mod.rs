@@ -25,6 +25,7 @@ pub mod bayes;
 pub mod dist;
 pub mod legacy_funnel;
 pub mod legacy_trend;
+pub mod number;
 pub mod poisson;
 pub mod significance;
 
@@ -33,8 +34,8 @@ pub use judge::{Estimates, MissingData, Outcome, funnel_arms, judge, trend_arms}
 pub use legacy_funnel::FunnelArm;
 pub use legacy_trend::TrendArm;
 pub use measured::{
-    BreakdownCells, ConversionTime, FunnelCell, FunnelCells, Measured, QuantileCell, ReconcileRule, ReconcileStep,
-    SeveralVariantsCells, TrendCell, TrendCells, UnitCell, UnitCells, VariantSum,
+    BreakdownCells, ConversionTime, Display, FunnelCell, FunnelCells, Measured, QuantileCell, ReconcileRule,
+    ReconcileStep, SeveralVariantsCells, TrendCell, TrendCells, UnitCell, UnitCells, VariantSum,
 };
 pub use moments::{Moments, OtherMoments};
 pub use observed::{Observations, Shortfall, observe};

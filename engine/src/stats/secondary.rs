@@ -2,10 +2,10 @@
 
 use indexmap::IndexMap;
 
-use crate::stats::{Measured, funnel_arms, trend_arms};
+use crate::stats::{Display, Measured, TrendCell, funnel_arms};
 
-/// The number of each variant that has data, the baseline first (Q-S4): the events of a trend, or the share of persons that
-/// completed a funnel, rounded to three decimals.
+/// The number of each variant that has data, the baseline first (Q-S4): the total of a trend (Q-S2), the mean of its buckets
+/// where each stands for itself (Q-S5), or the share of persons that completed a funnel, rounded to three decimals (Q-S3).
 ///
 /// ```
 /// use abduck::stats::{FunnelCell, FunnelCells, Measured, secondary_values};
@@ -20,7 +20,13 @@ pub fn secondary_values(measured: &Measured) -> IndexMap<String, f64> {
         Measured::Units(cells) => {
             cells.variants.iter().map(|cell| (cell.variant.clone(), cell.moments.mean())).collect()
         }
-        Measured::Trend(cells) => trend_arms(cells).into_iter().map(|arm| (arm.key, arm.count)).collect(),
+        Measured::Trend(cells) => {
+            let value = |cell: &TrendCell| match cells.display {
+                Display::Cumulative => cell.total(),
+                Display::Linear => cell.mean(),
+            };
+            cells.present().into_iter().map(|cell| (cell.variant.clone(), value(cell))).collect()
+        }
         Measured::Funnel(cells) => {
             let share = |success: f64, failure: f64| three_decimals(success / (success + failure));
             let arms = funnel_arms(cells).into_iter();

@@ -5,7 +5,7 @@ use abduck::results::{MetricResult, legacy};
 use abduck::{Engine, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::support::{Log, event, now, request};
+use crate::support::{Log, event, now, request, whole};
 
 /// Makes an action and returns its id.
 fn action(lab: &mut Engine, steps: &Value) -> i64 {
@@ -126,7 +126,7 @@ fn a_changed_action_changes_the_result_at_once() {
     let count = |log: &mut Log| {
         let result = log.lab.results("checkout", &request()).unwrap();
         let MetricResult::Trend { insight, .. } = &result.result else { panic!("not a trend") };
-        (insight.iter().map(|series| series.count).sum::<u64>(), result.is_cached)
+        (insight.iter().map(|series| whole(series.count)).sum::<u64>(), result.is_cached)
     };
     assert_eq!([count(&mut log), count(&mut log)], [(2, false), (2, true)]);
     let rename = UpdateAction::from_json(json!({"name": "Renamed"})).unwrap();

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
-use crate::support::{Log, at, event, now, request};
+use crate::support::{Log, at, event, now, request, whole};
 
 const START: &str = "2024-01-01T00:00:10.4Z";
 const END: &str = "2024-01-01T00:00:20.6Z";
@@ -167,9 +167,9 @@ fn assert_exposed(list: &[ExposedPerson], expected: &BTreeMap<(usize, String), (
 
 /// The exposures of each variant in the result of a trend.
 fn in_results(lab: &mut Engine, key: &str) -> BTreeMap<String, u64> {
-    let measured = lab.explain(key, now(), true).unwrap().measured.unwrap();
+    let measured = lab.explain(key, None, now(), true).unwrap().measured.unwrap();
     let abduck::stats::Measured::Trend(cells) = measured else { panic!("not a trend") };
-    cells.variants.into_iter().map(|cell| (cell.variant, cell.exposures)).collect()
+    cells.variants.into_iter().map(|cell| (cell.variant, whole(cell.exposures))).collect()
 }
 
 fn definition(key: &str, filter_test_accounts: bool, custom: &Value) -> Value {
@@ -453,7 +453,7 @@ fn a_custom_exposure_is_checked_and_shown() {
     log.experiment(&json!({"filters": filters, "parameters": {"custom_exposure_filter": exposure}}));
     let result = log.lab.results("checkout", &request()).unwrap();
     let MetricResult::Trend { variants, exposure_filters, .. } = &result.result else { panic!("not a trend") };
-    let exposures: Vec<_> = variants.iter().map(|variant| variant.absolute_exposure).collect();
+    let exposures: Vec<_> = variants.iter().map(|variant| whole(variant.absolute_exposure)).collect();
     assert_eq!(exposures, [2, 0]);
     assert_eq!(
         result.warnings[0].message,
@@ -470,7 +470,8 @@ fn a_custom_exposure_is_checked_and_shown() {
         (json!({"events": []}), "invalid_input"),
         (json!({}), "invalid_input"),
         (json!("cart"), "invalid_input"),
-        (json!({"events": [{"id": "cart", "math": "dau"}]}), "unsupported"),
+        (json!({"events": [{"id": "cart", "math": "max_count_per_actor"}]}), "unsupported"),
+        (json!({"events": [{"id": "cart", "math": "sum"}]}), "invalid_input"),
         (json!({"events": [{"id": "cart"}, {"id": "view"}]}), "unsupported"),
         (json!({"actions": [{"id": 7}]}), "does_not_exist"),
         (json!({"events": [{"id": "cart"}], "evnts": 1}), "invalid_input"),

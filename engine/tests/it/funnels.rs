@@ -389,7 +389,7 @@ fn a_funnel_is_explained_in_words_and_sql() {
     let explained = |order: &str, attribution: &str, excluded, unit: &str| {
         let mut log = Log::of(&[event("a", "A", START, &carries("control"))]);
         log.experiment(&json!({"filters": metric(order, attribution, excluded, unit)["filters"]}));
-        let explanation = log.lab.explain("checkout", now(), true).unwrap();
+        let explanation = log.lab.explain("checkout", None, now(), true).unwrap();
         explanation_text(&explanation, None)
     };
     let unordered = explained("unordered", "step", Some((0, 2)), "group");

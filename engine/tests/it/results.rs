@@ -8,6 +8,8 @@ use abduck::{CreateExperiment, Engine, ErrorKind, IngestOptions, ResultsRequest,
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::support::whole;
+
 const NOW: &str = "2024-02-01T00:00:00Z";
 
 fn at(text: &str) -> Timestamp {
@@ -89,7 +91,7 @@ fn a_funnel_becomes_a_verdict() {
     let result = Story::new(&two_variants(), &funnel(), None).results();
     let rows = rows(&result);
     let counts: Vec<_> = rows.iter().map(|row| (row.variant.as_str(), row.units, row.count)).collect();
-    assert_eq!(counts, [("control", 1_000, 100), ("test", 1_000, 180)]);
+    assert_eq!(counts, [("control", 1_000.0, 100.0), ("test", 1_000.0, 180.0)]);
     assert!((rows[1].rel_effect_size.unwrap() - 0.8).abs() < 1e-12);
     // Q-F15: from the view at 10:00:01 to the purchase at 11:00:00.
     let MetricResult::Funnel { insight, .. } = &result.result else { panic!("not a funnel") };
@@ -108,12 +110,12 @@ fn a_trend_becomes_a_verdict() {
     // Q-T1, Q-X1, R-4
     let result = Story::new(&two_variants(), &trend(), None).results();
     let MetricResult::Trend { variants, insight, .. } = &result.result else { panic!("not a trend") };
-    assert_eq!((variants[1].count, variants[1].absolute_exposure, variants[1].exposure), (180, 1_000, 1.0));
+    assert_eq!((variants[1].count, variants[1].absolute_exposure, variants[1].exposure), (180.0, 1_000.0, 1.0));
     let MetricResult::Trend { events_without_variant, .. } = &result.result else { panic!("not a trend") };
     assert_eq!((*events_without_variant, result.warnings.len()), (0, 0));
     // Q-T9: most events first; Q-T3: cumulative; Q-T7: a bucket per day from the start to now.
     assert_eq!((insight[0].variant.as_str(), insight[0].data.len()), ("test", 32));
-    assert_eq!((insight[0].data[3], insight[0].data[4], insight[0].data[31]), (0, 180, 180));
+    assert_eq!((insight[0].data[3], insight[0].data[4], insight[0].data[31]), (0.0, 180.0, 180.0));
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn future_events_come_into_view_with_time() {
         event("b", "view", "2024-03-05T00:00:00Z", &json!({"$feature/checkout": "test"})),
     ];
     let mut story = Story::new(&lines, &funnel(), None);
-    let entered = |result: &ExperimentResult| rows(result).iter().map(|row| row.units).sum::<u64>();
+    let entered = |result: &ExperimentResult| rows(result).iter().map(|row| whole(row.units)).sum::<u64>();
     assert_eq!(entered(&story.results()), 1);
     let march = at("2024-03-06T00:00:00Z");
     let later = story
@@ -169,7 +171,7 @@ fn what_is_missing_is_said_beside_the_counts() {
     let result = Story::new(&shoppers("control", 10, 1), &funnel(), None).results();
     let Outcome::Undecided(missing) = result.result.outcome() else { panic!("decided") };
     assert!(missing.no_test_variant && !missing.no_control_variant && !missing.no_events);
-    assert_eq!(rows(&result)[0].count, 1);
+    assert_eq!(whole(rows(&result)[0].count), 1);
     let error = abduck::results::legacy(&result).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -229,7 +231,7 @@ fn variants_cannot_break_out_of_the_query() {
     });
     story.lab.create_experiment(CreateExperiment::from_json(experiment).unwrap(), at(NOW), None).unwrap();
     let result = story.lab.results("x", &request()).unwrap();
-    let counts: Vec<_> = rows(&result).iter().map(|row| (row.variant.clone(), row.count)).collect();
+    let counts: Vec<_> = rows(&result).iter().map(|row| (row.variant.clone(), whole(row.count))).collect();
     assert_eq!(counts, [(key.to_owned(), 1)]);
     assert_eq!(story.lab.data_state().unwrap().event_count, 1);
 }
@@ -246,7 +248,7 @@ fn passing(values: &[Value], filter: &Value) -> u64 {
         .collect();
     let filters = json!({"events": [{"id": "buy", "properties": [filter]}]});
     let result = Story::new(&lines, &filters, None).results();
-    rows(&result).first().map_or(0, |row| row.count)
+    rows(&result).first().map_or(0, |row| whole(row.count))
 }
 
 #[test]
@@ -305,7 +307,7 @@ fn results_hold_for_the_moment_asked_for() {
     let mut story = Story::new(&two_variants(), &funnel(), Some("2024-01-10T00:00:00Z"));
     let early = ResultsRequest { as_of: at("2024-01-05T10:30:00Z"), ..request() };
     let result = story.lab.results("checkout", &early).unwrap();
-    assert!(rows(&result).iter().all(|row| row.count == 0 && row.units == 1_000), "nobody had bought by then");
+    assert!(rows(&result).iter().all(|row| (row.count, row.units) == (0.0, 1_000.0)), "nobody had bought by then");
     let before = ResultsRequest { as_of: at("2023-12-31T00:00:00Z"), ..request() };
     let error = story.lab.results("checkout", &before).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NotReady { .. }));

@@ -24,6 +24,12 @@ pub(crate) fn event(person: &str, name: &str, time: &str, properties: &Value) ->
     json!({"event": name, "distinct_id": person, "timestamp": time, "properties": properties})
 }
 
+/// A count that a result has as a number.
+pub(crate) fn whole(number: f64) -> u64 {
+    let whole = abduck::stats::number::whole(number).unwrap_or_else(|| panic!("{number} is no whole number"));
+    u64::try_from(whole).unwrap()
+}
+
 /// A lab and the directory it lies in.
 pub(crate) struct Log {
     directory: tempfile::TempDir,

@@ -2,6 +2,7 @@
 
 use abduck::report::{Cell, Table, number};
 use abduck::results::{VariantRow, rows};
+use abduck::stats::number as counts;
 use abduck::{Error, ExperimentResult, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,9 +40,11 @@ struct Counts {
 pub(super) struct Comparison {
     feature_flag_key: String,
     variant: String,
-    units: u64,
+    #[serde(serialize_with = "counts::one")]
+    units: f64,
     units_in_truth: u64,
-    count: u64,
+    #[serde(serialize_with = "counts::one")]
+    count: f64,
     count_in_truth: u64,
     /// Whether both counts are those of the truth.
     pub(super) counts_equal: bool,
@@ -85,7 +88,7 @@ impl VariantTruth {
             units_in_truth,
             count: row.count,
             count_in_truth,
-            counts_equal: (row.units, row.count) == (units_in_truth, count_in_truth),
+            counts_equal: [row.units, row.count] == [units_in_truth, count_in_truth].map(counts::from_count),
             planted_lift: (!is_baseline).then_some(self.planted_lift),
             observed_lift: row.rel_effect_size,
             lift_between,

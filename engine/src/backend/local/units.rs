@@ -1,11 +1,13 @@
 //! From units to cells: the modern metrics.
 
 mod clamp;
+mod history;
 mod quantile;
 mod reconcile;
 mod reduce;
 mod series;
 
+pub use history::{UnitHistory, unit_history};
 pub use reconcile::reconcile;
 pub use series::{SeriesCells, unit_series};
 

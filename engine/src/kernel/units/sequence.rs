@@ -4,6 +4,7 @@ use super::{UnitRows, View};
 use crate::kernel::funnel::FunnelEvent;
 use crate::kernel::instant::Matching;
 use crate::kernel::rules::{ExclusionRange, FunnelRules};
+use crate::kernel::trace::{Trace, trace};
 use crate::model::metric::FunnelOrder;
 use crate::plan::{SequenceRules, TimeRange, UnitMeasure};
 
@@ -56,20 +57,37 @@ impl<'a> Sequence<'a> {
         events.get(last).map_or(i64::MIN, |event| event.timestamp)
     }
 
-    fn reached(&self, events: &[FunnelEvent]) -> usize {
-        let deadline = |entry: i64| self.window.map_or(self.to, |window| entry.saturating_add(window).min(self.to));
-        if self.rules.order == FunnelOrder::Unordered {
-            return self.reached_in_any_order(events, deadline);
-        }
+    /// Which events filled which steps, the exposure first, and the rows that these events are.
+    pub(super) fn trace(&self, rows: &UnitRows) -> (Trace, Vec<usize>) {
+        let seen = self.seen(rows);
+        let events: Vec<FunnelEvent> = seen.iter().map(|(_, event)| *event).collect();
+        let never_with = vec![0; self.rules.steps + 1];
+        let trace = trace(&self.in_order(&never_with), &events);
+        (trace, seen.into_iter().map(|(row, _)| row).collect())
+    }
+
+    fn deadline(&self, entry: i64) -> i64 {
+        self.window.map_or(self.to, |window| entry.saturating_add(window).min(self.to))
+    }
+
+    /// The rules of a funnel in order, or a strict one.
+    fn in_order<'b>(&'b self, never_with: &'b [u32]) -> FunnelRules<'b, impl Fn(i64) -> i64> {
         let exclusion =
             |(from_step, to_step): &(usize, usize)| ExclusionRange { from_step: *from_step, to_step: *to_step };
-        let rules = FunnelRules {
+        FunnelRules {
             order: self.rules.order,
-            never_with: &vec![0; self.rules.steps + 1],
+            never_with,
             exclusions: self.exclusions().iter().map(exclusion).collect(),
-            deadline,
-        };
-        rules.steps_reached(events).saturating_sub(1)
+            deadline: |entry| self.deadline(entry),
+        }
+    }
+
+    fn reached(&self, events: &[FunnelEvent]) -> usize {
+        if self.rules.order == FunnelOrder::Unordered {
+            return self.reached_in_any_order(events);
+        }
+        let never_with = vec![0; self.rules.steps + 1];
+        self.in_order(&never_with).steps_reached(events).saturating_sub(1)
     }
 
     /// What must not happen in between; nothing does in a strict funnel (Q-E5).
@@ -79,10 +97,10 @@ impl<'a> Sequence<'a> {
 
     /// The exposure comes first, then the steps in any order: the most steps that distinct events inside the window of one
     /// exposure fill. An exposure is thrown away when an excluded event follows it before all steps are done, or its window ends.
-    fn reached_in_any_order(&self, events: &[FunnelEvent], deadline: impl Fn(i64) -> i64) -> usize {
+    fn reached_in_any_order(&self, events: &[FunnelEvent]) -> usize {
         let mut best = 0;
         for (index, start) in events.iter().enumerate().filter(|(_, event)| event.steps & 1 != 0) {
-            let until = deadline(start.timestamp);
+            let until = self.deadline(start.timestamp);
             let begin = events.partition_point(|event| event.timestamp < start.timestamp);
             let end = events.partition_point(|event| event.timestamp <= until).max(begin);
             // The exposure itself fills no step.
@@ -117,18 +135,22 @@ impl<'a> Sequence<'a> {
         (1..=self.rules.steps).filter(|step| matching.add(*step)).count()
     }
 
-    /// The rows as a funnel sees them: bit 0 is the exposure, bit k step k, and the exclusions follow.
     fn events(&self, rows: &UnitRows) -> Vec<FunnelEvent> {
+        self.seen(rows).into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// The rows as a funnel sees them, with their positions: bit 0 is the exposure, bit k step k, and the exclusions follow.
+    fn seen(&self, rows: &UnitRows) -> Vec<(usize, FunnelEvent)> {
         let width = 1 + self.rules.steps + self.exclusions().len();
         let known = u32::MAX >> (u32::BITS as usize - width);
         let event = |row: usize| {
             let timestamp = rows.timestamps[row];
             let bits = rows.roles[row] & known;
             let counts = self.from <= timestamp;
-            FunnelEvent { timestamp, steps: if counts { bits } else { bits & 1 }, variant: rows.variants[row] }
+            (row, FunnelEvent { timestamp, steps: if counts { bits } else { bits & 1 }, variant: rows.variants[row] })
         };
         let events = (0..rows.timestamps.len()).map(event);
         let is_seen = |event: &FunnelEvent| event.steps != 0 || self.rules.order == FunnelOrder::Strict;
-        events.filter(|event| event.timestamp <= self.to && is_seen(event)).collect()
+        events.filter(|(_, event)| event.timestamp <= self.to && is_seen(event)).collect()
     }
 }

@@ -142,7 +142,7 @@ fn primary(record: &Value) -> Result<Verdict, Error> {
     let mut journey = Journey::begin(record)?;
     let key = journey.create_experiment(record)?.feature_flag_key;
     let result = journey.lab.results(&key, &journey.request())?;
-    let measured = journey.lab.explain(&key, journey.now, true)?.measured.unwrap();
+    let measured = journey.lab.explain(&key, None, journey.now, true)?.measured.unwrap();
     Ok(compare(&record["expected"], |name, wanted| match name {
         "exposure" => Some(exposure(&measured)),
         _ => output(name, wanted, &result),

@@ -148,5 +148,5 @@ fn an_expression_can_be_a_filter_of_a_metric() {
     let result = log.lab.results("checkout", &request()).unwrap();
     let abduck::results::MetricResult::Trend { insight, .. } = &result.result else { panic!("not a trend") };
     let counts: Vec<_> = insight.iter().map(|series| (series.variant.as_str(), json!(series.count))).collect();
-    assert_eq!(json!(counts), json!([["control", 1], ["test", 1]]));
+    assert_eq!(json!(counts), json!([["control", 1.0], ["test", 1.0]]));
 }

@@ -222,10 +222,10 @@ fn filters_of_every_type_hold_in_metrics_exposures_and_test_accounts() {
         let numbers: Vec<_> = variants.iter().map(|variant| (variant.count, variant.absolute_exposure)).collect();
         (json!(numbers), result.is_cached)
     };
-    assert_eq!(counted(&mut world.log), (json!([[1, 1], [1, 1]]), false));
-    assert_eq!(counted(&mut world.log), (json!([[1, 1], [1, 1]]), true));
+    assert_eq!(counted(&mut world.log), (json!([[1.0, 1.0], [1.0, 1.0]]), false));
+    assert_eq!(counted(&mut world.log), (json!([[1.0, 1.0], [1.0, 1.0]]), true));
     world.log.lab.change_cohort_members("staff", &[], &["3".to_owned()], now(), None).unwrap();
-    assert_eq!(counted(&mut world.log), (json!([[1, 1], [2, 2]]), false));
+    assert_eq!(counted(&mut world.log), (json!([[1.0, 1.0], [2.0, 2.0]]), false));
 }
 
 #[test]
