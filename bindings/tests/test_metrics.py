@@ -40,7 +40,8 @@ def test_a_metric_is_asked_for_by_id_place_and_name(experiment: abduck.Experimen
     assert result.metric == experiment.metrics()[1]
     assert result.values == {"control": 40, "test": 67}
     assert result.to_arrow().to_pylist() == result.to_polars().to_dicts() == result.to_dicts()
-    assert "Purchases" in repr(result) and result.verdict in repr(result)
+    assert "Purchases" in repr(result)
+    assert result.verdict in repr(result)
     assert result.legacy_dict()["kind"] == "ExperimentTrendsQuery"
     # The same as JSON and pickled, and not the same as another metric.
     assert abduck.MetricResult.from_json(result.to_json()) == pickle.loads(pickle.dumps(result)) == result
@@ -57,12 +58,17 @@ def test_what_cannot_be_asked_for_is_refused(experiment: abduck.Experiment) -> N
 
 
 def test_sums_are_numbers_with_a_fraction(lab: abduck.Lab) -> None:
-    amounts = polars.DataFrame({
-        "event": ["bought", "bought"],
-        "distinct_id": ["a", "b"],
-        "timestamp": ["2026-03-02T00:00:00Z", "2026-03-02T00:00:00Z"],
-        "properties": ['{"$feature/checkout": "control", "amount": 1.5}', '{"$feature/checkout": "test", "amount": 2}'],
-    })
+    amounts = polars.DataFrame(
+        {
+            "event": ["bought", "bought"],
+            "distinct_id": ["a", "b"],
+            "timestamp": ["2026-03-02T00:00:00Z", "2026-03-02T00:00:00Z"],
+            "properties": [
+                '{"$feature/checkout": "control", "amount": 1.5}',
+                '{"$feature/checkout": "test", "amount": 2}',
+            ],
+        }
+    )
     lab.ingest(amounts)
     filters = {"events": [{"id": "bought", "math": "sum", "math_property": "amount"}]}
     experiment = lab.experiments.create(

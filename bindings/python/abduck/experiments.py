@@ -449,7 +449,8 @@ class Experiment(Entity):
         >>> [query.purpose for query in explanation.queries]
         ['counts', 'exposures']
         """
-        return Explanation._from_json(*self._lab.explain(self._key, _moment.to_text(as_of), run, None if metric is None else str(metric)))
+        name = None if metric is None else str(metric)
+        return Explanation._from_json(*self._lab.explain(self._key, _moment.to_text(as_of), run, name))
 
     @property
     def _key(self) -> str:

@@ -105,6 +105,7 @@ struct Unit {
 
 /// The settings of a case that the oracle has to follow.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "settings that are independent of each other")]
 struct Case {
     metric: Value,
     window_hours: Option<i64>,
@@ -114,7 +115,7 @@ struct Case {
     cuped: bool,
 }
 
-fn mean(math: &str, event: Value) -> Value {
+fn mean(math: &str, event: &Value) -> Value {
     let mut source = json!({"kind": "EventsNode", "event": event, "math": math});
     if ["sum", "avg", "min", "max"].contains(&math) {
         source["math_property"] = json!("amount");
@@ -127,10 +128,10 @@ fn metric() -> impl Strategy<Value = Value> {
     let steps =
         |names: &[&str]| names.iter().map(|name| json!({"kind": "EventsNode", "event": name})).collect::<Value>();
     prop_oneof![
-        maths.prop_map(|math| mean(math, json!("buy"))),
-        Just(mean("total", Value::Null)),
-        Just(json!({"metric_type": "ratio", "numerator": mean("sum", json!("buy"))["source"],
-            "denominator": mean("total", json!("view"))["source"]})),
+        maths.prop_map(|math| mean(math, &json!("buy"))),
+        Just(mean("total", &Value::Null)),
+        Just(json!({"metric_type": "ratio", "numerator": mean("sum", &json!("buy"))["source"],
+            "denominator": mean("total", &json!("view"))["source"]})),
         Just(json!({"metric_type": "funnel", "series": steps(&["view", "buy"])})),
         Just(json!({"metric_type": "funnel", "series": steps(&["buy", "buy", "back"])})),
         Just(
@@ -476,7 +477,7 @@ fn settings_zone() -> jiff::tz::TimeZone {
 #[test]
 fn wrong_metrics_are_refused_with_field_and_reason() {
     let case = Case {
-        metric: mean("total", json!("buy")),
+        metric: mean("total", &json!("buy")),
         window_hours: None,
         first_seen: false,
         filter_test_accounts: false,
