@@ -13,6 +13,7 @@ use abduck::model::holdout::{CreateHoldout, UpdateHoldout};
 use abduck::model::saved_metric::{CreateSavedMetric, UpdateSavedMetric};
 use abduck::model::settings::LabSettings;
 use abduck::report;
+use abduck::results::UnitSelection;
 use abduck::{
     Backfill, CreateExperiment, Engine, Error, Experiment, IngestOptions, ResultsRequest, Source, TableOptions,
 };
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::arrow;
 use crate::assignments::{self, AssignmentAudit};
@@ -29,6 +31,7 @@ use crate::errors::exception;
 use crate::exposures::{self, Exposures};
 use crate::flag::{Evaluations, Known, evaluate_rows};
 use crate::history::{self, ResultHistory};
+use crate::modern::{ExposureView, ListedUnits, MetricSeries, Reconciliation};
 use crate::moment::{moment, now};
 use crate::result::{ExperimentResult, ListedResult, SecondaryResult};
 use crate::session::Session;
@@ -49,6 +52,16 @@ struct Options {
     mapping: ColumnMapping,
     format: Option<Format>,
     strict: bool,
+}
+
+/// Which units are asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Selection {
+    variant: Option<String>,
+    step: Option<usize>,
+    dropped: bool,
+    left_out: bool,
 }
 
 /// How a table of persons, or of groups of a type, is asked to be taken in.
@@ -297,7 +310,7 @@ impl Lab {
     ) -> PyResult<SecondaryResult> {
         let max_age = max_age.map(|seconds| self::seconds(py, "max_age", seconds)).transpose()?;
         let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh, max_age };
-        let index = serde_json::Value::from(index);
+        let index = Value::from(index);
         self.session
             .run(py, |engine| engine.secondary_results(key, Some(&index), &request(moment(as_of)?)))
             .map(|result| SecondaryResult { result })
@@ -321,6 +334,72 @@ impl Lab {
         self.session
             .run(py, |engine| engine.metric_results(key, metric, &request(moment(as_of)?)))
             .map(|result| ListedResult { result })
+    }
+
+    fn try_metric(&self, py: Python<'_>, key: &str, metric: &str, as_of: Option<&str>) -> PyResult<ExperimentResult> {
+        let metric: Map<String, Value> = read(py, "metric", metric)?;
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh: false, max_age: None };
+        self.session
+            .run(py, |engine| engine.try_metric(key, &metric, &request(moment(as_of)?)))
+            .map(|result| ExperimentResult { result })
+    }
+
+    fn metric_series(&self, py: Python<'_>, key: &str, metric: &str, as_of: Option<&str>) -> PyResult<MetricSeries> {
+        let metric: Map<String, Value> = read(py, "metric", metric)?;
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh: false, max_age: None };
+        self.session
+            .run(py, |engine| engine.metric_series(key, &metric, &request(moment(as_of)?)))
+            .map(|series| MetricSeries { series })
+    }
+
+    fn exposure_view(&self, py: Python<'_>, key: &str, as_of: Option<&str>) -> PyResult<ExposureView> {
+        self.session.run(py, |engine| engine.exposure_view(key, moment(as_of)?)).map(|view| ExposureView { view })
+    }
+
+    fn units(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        metric: &str,
+        as_of: Option<&str>,
+        selection: &str,
+    ) -> PyResult<ListedUnits> {
+        let metric: Map<String, Value> = read(py, "metric", metric)?;
+        let Selection { variant, step, dropped, left_out } = read(py, "selection", selection)?;
+        let selection = UnitSelection { variant, step, dropped, left_out };
+        let units = self.session.run(py, |engine| {
+            let mut units = Vec::new();
+            engine.units(key, &metric, moment(as_of)?, &selection, &mut |unit| {
+                units.push(unit.clone());
+                Ok(())
+            })?;
+            Ok(units)
+        });
+        units.map(|units| ListedUnits { units })
+    }
+
+    fn reconcile(&self, py: Python<'_>, key: &str, metric: &str, as_of: Option<&str>) -> PyResult<Reconciliation> {
+        let metric: Map<String, Value> = read(py, "metric", metric)?;
+        self.session
+            .run(py, |engine| engine.reconcile(key, &metric, moment(as_of)?))
+            .map(|reconciliation| Reconciliation { reconciliation })
+    }
+
+    fn explain_unit(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        metric: &str,
+        unit: &str,
+        as_of: Option<&str>,
+    ) -> PyResult<(String, String)> {
+        let metric: Map<String, Value> = read(py, "metric", metric)?;
+        let told = self.session.run(py, |engine| engine.explain_unit(key, &metric, unit, moment(as_of)?))?;
+        Ok((json(&told)?, report::unit_explanation(&told, None)))
+    }
+
+    fn modern_metric(&self, py: Python<'_>, key: &str, metric: Option<&str>) -> PyResult<String> {
+        self.session.run(py, |engine| engine.modern_metric(key, metric)).and_then(|metric| json(&metric))
     }
 
     fn exposures(&self, py: Python<'_>, key: &str, as_of: Option<&str>) -> PyResult<Exposures> {

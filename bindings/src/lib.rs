@@ -12,6 +12,7 @@ mod exposures;
 mod flag;
 mod history;
 mod lab;
+mod modern;
 mod moment;
 mod result;
 mod session;
@@ -34,6 +35,8 @@ mod _engine {
     use crate::history::ResultHistory;
     #[pymodule_export]
     use crate::lab::{Lab, read_mapping};
+    #[pymodule_export]
+    use crate::modern::{ExposureView, ListedUnits, MetricSeries, Reconciliation};
     #[pymodule_export]
     use crate::result::{ExperimentResult, ListedResult, SecondaryResult};
 

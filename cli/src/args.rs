@@ -9,6 +9,7 @@ mod flag;
 mod history;
 mod holdout;
 mod metric;
+mod modern;
 mod values;
 
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub(crate) use self::flag::{CreateFlagArguments, EvaluateArguments, FlagCommand,
 pub(crate) use self::history::{AuditArguments, BackfillInterval, HistoryArguments};
 pub(crate) use self::holdout::{CreateHoldoutArguments, HoldoutCommand, UpdateHoldoutArguments};
 pub(crate) use self::metric::{MetricCommand, UpdateMetricArguments};
+pub(crate) use self::modern::{GivenMetricArguments, SeriesArguments, SeriesViewName, UnitsArguments};
 
 use self::values::{moment, seconds};
 use crate::exit;
@@ -142,6 +144,14 @@ pub(crate) enum Command {
     Log(LogArguments),
     /// Say how an experiment stands: the verdict, the numbers, and what to be careful about
     Results(ResultsArguments),
+    /// Try a metric on an experiment: its result, without storing the metric
+    Try(GivenMetricArguments),
+    /// Show how a metric went, day by day
+    Series(SeriesArguments),
+    /// List the units behind a metric's numbers
+    Units(UnitsArguments),
+    /// Show why a plain query says something else than a metric: rule by rule, from its count to the result
+    Reconcile(GivenMetricArguments),
     /// Show how a result comes about: the plan and its SQL
     Explain(ExplainArguments),
     /// Make the lab hold what documents define: all of them or, if one is refused, none
@@ -268,6 +278,9 @@ pub(crate) struct ExplainArguments {
     /// One of the experiment's metrics: its number, id or name, as `abduck experiment metrics` lists them
     #[arg(long, value_name = "METRIC")]
     pub(crate) metric: Option<String>,
+    /// Explain one unit instead, event by event: a distinct id, or the key of a group. The metric may be a definition, too
+    #[arg(long, value_name = "ID", conflicts_with = "run")]
+    pub(crate) unit: Option<String>,
     /// Run the queries too, and show their rows, times and counts
     #[arg(long)]
     pub(crate) run: bool,
@@ -285,6 +298,12 @@ pub(crate) enum SchemaNoun {
     SecondaryResult,
     /// What `abduck results --metric METRIC -o json` prints
     MetricResult,
+    /// What `abduck series -o json` prints
+    MetricSeries,
+    /// What `abduck experiment exposure-view -o json` prints
+    ExposureView,
+    /// What `abduck reconcile -o json` prints
+    Reconciliation,
     /// What `abduck experiment create FILE` reads
     Experiment,
     /// What `abduck experiment update KEY FILE` reads

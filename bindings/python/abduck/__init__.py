@@ -43,12 +43,14 @@ from abduck.errors import (
 from abduck.evaluation import Evaluation, Evaluations, evaluate_flag, evaluate_flag_frame
 from abduck.experiments import Experiment, Experiments
 from abduck.explanation import Explanation, Query, Stage
+from abduck.exposure_view import ExposureView
 from abduck.exposures import Exposures
 from abduck.flags import Flag, Flags
 from abduck.history import HistoryPoint, HistoryVariant, ResultHistory
 from abduck.holdouts import Holdout, Holdouts
 from abduck.lab import AttachReport, FileReport, IngestReport, Lab, Progress, Settings, Status
 from abduck.profiles import Group, GroupType, Person, TableFileReport, TableReport
+from abduck.reconciliation import ReconcileStep, Reconciliation, VariantSum
 from abduck.result import (
     ExperimentResult,
     ExperimentSummary,
@@ -61,6 +63,8 @@ from abduck.result import (
     VariantRow,
 )
 from abduck.saved_metrics import ExperimentSavedMetric, SavedMetric, SavedMetrics
+from abduck.series import MetricSeries, SeriesPoint, SeriesVariant
+from abduck.units import ListedUnits
 
 __all__ = [
     "AbduckError",
@@ -84,6 +88,7 @@ __all__ = [
     "ExperimentSummary",
     "Experiments",
     "Explanation",
+    "ExposureView",
     "Exposures",
     "FieldChange",
     "FileReport",
@@ -100,9 +105,11 @@ __all__ = [
     "InvalidError",
     "IoError",
     "Lab",
+    "ListedUnits",
     "MatrixCell",
     "MetricEntry",
     "MetricResult",
+    "MetricSeries",
     "MissingData",
     "NotAllowedError",
     "NotFoundError",
@@ -112,12 +119,16 @@ __all__ = [
     "Provenance",
     "Query",
     "QueryError",
+    "ReconcileStep",
+    "Reconciliation",
     "ResultHistory",
     "ResultWarning",
     "SavedMetric",
     "SavedMetrics",
     "SchemaError",
     "SecondaryResult",
+    "SeriesPoint",
+    "SeriesVariant",
     "Settings",
     "SourceAudit",
     "Stage",
@@ -126,6 +137,7 @@ __all__ = [
     "TableFileReport",
     "TableReport",
     "VariantRow",
+    "VariantSum",
     "__version__",
     "demo",
     "evaluate_flag",

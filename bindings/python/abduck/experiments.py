@@ -17,12 +17,16 @@ from abduck.assignments import AssignmentAudit
 from abduck.audit import AuditLog
 from abduck.cohorts import Cohort, cohort_of
 from abduck.explanation import Explanation
+from abduck.exposure_view import ExposureView
 from abduck.exposures import Exposures
 from abduck.flags import Flag, flag_of
 from abduck.history import ResultHistory
 from abduck.holdouts import Holdout, holdout_of
+from abduck.reconciliation import Reconciliation
 from abduck.result import ExperimentResult, MetricEntry, MetricResult, SecondaryResult
 from abduck.saved_metrics import ExperimentSavedMetric
+from abduck.series import MetricSeries
+from abduck.units import ListedUnits
 
 if TYPE_CHECKING:
     # A private name, as the module does not have it when it runs.
@@ -339,6 +343,113 @@ class Experiment(Entity):
         inner = self._lab.secondary_results(self._key, str(index), refresh, _moment.to_text(as_of), seconds)
         return SecondaryResult(inner)
 
+    def try_metric(
+        self,
+        metric: Mapping[str, Any] | int,
+        *,
+        as_of: datetime | date | str | None = None,
+    ) -> ExperimentResult:
+        """The result of a metric that need not be stored anywhere; it is not kept either.
+
+        Args:
+            metric: Its definition, or the place of one of the experiment's `metrics`, from 0.
+            as_of: The moment the result holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft.
+            InvalidError: The metric is wrong; `field` says where.
+            IndexError: The experiment has no such metric.
+
+        >>> import abduck
+        >>> experiment = abduck.demo().experiments["quick-checkout"]
+        >>> steps = [{"kind": "EventsNode", "event": "purchase"}]
+        >>> result = experiment.try_metric({"metric_type": "funnel", "series": steps})
+        >>> [(row.variant, row.units, row.count) for row in result.variants]
+        [('control', 5319, 464), ('test', 5377, 608)]
+        """
+        return ExperimentResult(self._lab.try_metric(self._key, self._metric_json(metric), _moment.to_text(as_of)))
+
+    def metric_series(
+        self, metric: Mapping[str, Any] | int, *, as_of: datetime | date | str | None = None
+    ) -> MetricSeries:
+        """The course of a metric: day by day, by the day of the first exposure, and by days since then.
+
+        Args:
+            metric: Its definition, or the place of one of the experiment's `metrics`, from 0.
+            as_of: The moment the series holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft.
+            InvalidError: The metric is wrong; `field` says where.
+            IndexError: The experiment has no such metric.
+        """
+        return MetricSeries(self._lab.metric_series(self._key, self._metric_json(metric), _moment.to_text(as_of)))
+
+    def exposure_view(self, *, as_of: datetime | date | str | None = None) -> ExposureView:
+        """How many units were exposed per day and variant, by the rules of metrics that can be tried.
+
+        Args:
+            as_of: The moment the view holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft.
+        """
+        return ExposureView(self._lab.exposure_view(self._key, _moment.to_text(as_of)))
+
+    def units(
+        self,
+        metric: Mapping[str, Any] | int,
+        *,
+        variant: str | None = None,
+        step: int | None = None,
+        dropped: bool = False,
+        left_out: bool = False,
+        as_of: datetime | date | str | None = None,
+    ) -> ListedUnits:
+        """The units behind a metric.
+
+        Args:
+            metric: Its definition, or the place of one of the experiment's `metrics`, from 0.
+            variant: Only units of this variant.
+            step: Of a funnel, only units that reached this step, from 1 after the exposure.
+            dropped: Instead, those that reached the step before it and stopped there.
+            left_out: Instead, units that were exposed but do not count, with the reason.
+            as_of: The moment the list holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft.
+            InvalidError: The metric is wrong, or there is no such variant or step; `field` says where.
+            IndexError: The experiment has no such metric.
+
+        >>> import abduck
+        >>> experiment = abduck.demo().experiments["quick-checkout"]
+        >>> steps = [{"kind": "EventsNode", "event": event} for event in ("cart_added", "purchase")]
+        >>> funnel = {"metric_type": "funnel", "series": steps}
+        >>> reached = [len(experiment.units(funnel, variant="test", step=step)) for step in (1, 2)]
+        >>> reached[0] - reached[1] == len(experiment.units(funnel, variant="test", step=2, dropped=True))
+        True
+        """
+        selection = {"variant": variant, "step": step, "dropped": dropped, "left_out": left_out}
+        return ListedUnits(
+            self._lab.units(self._key, self._metric_json(metric), _moment.to_text(as_of), json.dumps(selection))
+        )
+
+    def reconcile(
+        self, metric: Mapping[str, Any] | int, *, as_of: datetime | date | str | None = None
+    ) -> Reconciliation:
+        """Why a plain query says something else than a metric: rule by rule, from its count to the result.
+
+        Args:
+            metric: Its definition, or the place of one of the experiment's `metrics`, from 0.
+            as_of: The moment it holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft.
+            InvalidError: The metric is wrong; `field` says where.
+            IndexError: The experiment has no such metric.
+        """
+        return Reconciliation(self._lab.reconcile(self._key, self._metric_json(metric), _moment.to_text(as_of)))
+
     def create_exposure_cohort(self) -> Cohort:
         """Makes a cohort of the people exposed to the experiment.
 
@@ -455,6 +566,15 @@ class Experiment(Entity):
     @property
     def _key(self) -> str:
         return str(self.id)
+
+    def _metric_json(self, metric: Mapping[str, Any] | int) -> str:
+        """The definition of a metric, given as it is or by its place in the experiment."""
+        if not isinstance(metric, int):
+            return to_json(metric, {})
+        metrics: list[dict[str, Any]] = self._fields["metrics"] or []
+        if not 0 <= metric < len(metrics):
+            raise IndexError(f"the experiment has {len(metrics)} metrics; there is no metric {metric}")
+        return to_json(metrics[metric], {})
 
     def _after(self, text: str) -> Experiment:
         return experiment_of(json.loads(text), self._lab)

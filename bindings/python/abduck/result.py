@@ -23,11 +23,13 @@ class VariantRow:
     variant: str
     """The variant's key."""
     units: float
-    """Exposures of a trend (persons unless the definition says otherwise), persons that entered a funnel."""
+    """Exposures of a trend (persons unless the definition says otherwise), persons that entered a funnel, units of
+    any other metric."""
     count: float
-    """What a trend counted (events, persons, the sum of a property), persons that completed a funnel."""
+    """What a trend counted (events, persons, the sum of a property), persons that completed a funnel, the
+    sum of the values of any other metric."""
     rate: float | None
-    """The observed rate: `count` per unit."""
+    """The observed rate: `count` per unit; of other metrics the mean, the ratio of the sums, or the quantile."""
     rel_effect_size: float | None
     """How much larger the rate is than the baseline's, as a share of it."""
     rate_ci_lower: float | None
@@ -138,7 +140,7 @@ class ExperimentResult:
 
     @property
     def kind(self) -> str:
-        """The kind of the metric: `trend` or `funnel`."""
+        """The kind of the metric: `trend` or `funnel`, or `units` of a metric that is a value per unit."""
         return str(self._data["result"]["kind"])
 
     @property

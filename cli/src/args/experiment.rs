@@ -55,6 +55,8 @@ pub(crate) enum ExperimentCommand {
     CreateCohort(ExperimentKey),
     /// List who was exposed, by the definition the results use: person by person, in the order of first exposures
     Exposures(ExposureArguments),
+    /// Show how many units were exposed per day and variant, and how many saw several variants
+    ExposureView(ExposureArguments),
     /// Say whether the events of the last seven days that the primary metric looks at carry no flag yet
     RequiresFlag(RequiresFlagArguments),
 }
@@ -123,7 +125,7 @@ pub(crate) enum MetricKind {
 pub(crate) struct ExposureArguments {
     /// The flag's key, or the experiment's number
     pub(crate) key: String,
-    /// The moment the list holds for [default: now]
+    /// The moment the answer holds for [default: now]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) as_of: Option<Timestamp>,
 }

@@ -83,6 +83,7 @@ pub(crate) fn run(global: &Global, command: ExperimentCommand, output: &Output) 
         ExperimentCommand::Delete(arguments) => delete(global, &arguments, output),
         ExperimentCommand::CreateCohort(arguments) => super::cohort::of_exposed(global, &arguments.key, output),
         ExperimentCommand::Exposures(arguments) => super::exposures::run(global, &arguments, output),
+        ExperimentCommand::ExposureView(arguments) => super::modern::exposure_view(global, &arguments, output),
         ExperimentCommand::RequiresFlag(arguments) => requires_flag(global, &arguments, output),
         ExperimentCommand::Metrics(arguments) => metrics(global, &arguments.key, output),
         ExperimentCommand::History(arguments) => super::history::run(global, &arguments, output),

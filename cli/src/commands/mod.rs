@@ -11,11 +11,13 @@ mod experiment;
 mod explain;
 mod exposures;
 mod flag;
+mod given_metric;
 mod history;
 mod holdout;
 mod lab;
 mod log;
 mod metric;
+mod modern;
 mod profiles;
 mod results;
 mod settings;
@@ -49,6 +51,10 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Cohort(command) => cohort::run(&global, command, output),
         Command::Log(arguments) => log::run(&global, &arguments, output),
         Command::Results(arguments) => results::run(&global, &arguments, output),
+        Command::Try(arguments) => modern::try_metric(&global, &arguments, output),
+        Command::Series(arguments) => modern::series(&global, &arguments, output),
+        Command::Units(arguments) => modern::units(&global, &arguments, output),
+        Command::Reconcile(arguments) => modern::reconcile(&global, &arguments, output),
         Command::Explain(arguments) => explain::run(&global, &arguments, output),
         Command::Apply(arguments) => document::apply(&global, &arguments, output),
         Command::Export(arguments) => document::export(&global, &arguments, output),

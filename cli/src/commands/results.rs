@@ -1,7 +1,9 @@
 //! How an experiment stands.
 
 use abduck::report::{self, Cell, Table};
-use abduck::results::{ListedResult, SecondaryResult, VariantRow, legacy, legacy_listed, legacy_secondary, rows};
+use abduck::results::{
+    ListedResult, MetricResult, SecondaryResult, VariantRow, legacy, legacy_listed, legacy_secondary, rows,
+};
 use abduck::{Error, ExperimentResult, Result, ResultsRequest};
 
 use crate::args::{Format, Global, ResultsArguments, Shape};
@@ -52,8 +54,9 @@ fn say_when_computed(result: &ExperimentResult, output: &Output) {
 }
 
 /// A result in every form; as Markdown, the table that people read.
-fn answer(result: &ExperimentResult, output: &Output) -> Result<Answer> {
+pub(crate) fn answer(result: &ExperimentResult, output: &Output) -> Result<Answer> {
     let table = match output.format() {
+        Some(Format::Csv) if matches!(result.result, MetricResult::Units { .. }) => report::unit_csv(result),
         Some(Format::Csv) => flat_table(result),
         _ => report::variant_table(result),
     };

@@ -7,7 +7,7 @@ use abduck::model::experiment::{CreateExperiment, CreateWebExperiment, UpdateExp
 use abduck::model::flag::{CreateFlag, UpdateFlag};
 use abduck::model::holdout::CreateHoldout;
 use abduck::model::saved_metric::CreateSavedMetric;
-use abduck::results::{ListedResult, SecondaryResult};
+use abduck::results::{ExposureView, ListedResult, MetricSeries, Reconciliation, SecondaryResult};
 use abduck::{Error, Result, results};
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -21,6 +21,9 @@ pub(crate) fn schema(noun: SchemaNoun, output: &Output) -> Result<()> {
         SchemaNoun::Result => results::json_schema(),
         SchemaNoun::SecondaryResult => SecondaryResult::json_schema(),
         SchemaNoun::MetricResult => ListedResult::json_schema(),
+        SchemaNoun::MetricSeries => MetricSeries::json_schema(),
+        SchemaNoun::ExposureView => ExposureView::json_schema(),
+        SchemaNoun::Reconciliation => Reconciliation::json_schema(),
         SchemaNoun::Document => document::json_schema(),
         SchemaNoun::Experiment => CreateExperiment::json_schema(),
         SchemaNoun::ExperimentUpdate => UpdateExperiment::json_schema(),

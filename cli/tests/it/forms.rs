@@ -71,6 +71,18 @@ fn the_schema_of_a_result_is_the_one_in_the_repository() {
 }
 
 #[test]
+fn the_schemas_of_other_answers_are_those_in_the_repository() {
+    for (noun, kept) in [
+        ("metric-series", include_str!("../../schema/metric-series.schema.json")),
+        ("exposure-view", include_str!("../../schema/exposure-view.schema.json")),
+        ("reconciliation", include_str!("../../schema/reconciliation.schema.json")),
+    ] {
+        let printed = Place::empty().succeeds(&format!("schema {noun}"));
+        assert!(printed == kept, "run `cargo run -p abduck-cli -- schema {noun} > cli/schema/{noun}.schema.json`");
+    }
+}
+
+#[test]
 fn the_schema_of_an_experiment_names_its_fields() {
     let schema: Value = serde_json::from_str(&Place::empty().succeeds("schema experiment")).unwrap();
     assert_eq!(schema["additionalProperties"], false);

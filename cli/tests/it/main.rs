@@ -21,6 +21,7 @@ mod interrupt;
 mod lab;
 mod lifecycle;
 mod log;
+mod modern;
 mod readme;
 mod results;
 mod saved_metrics;

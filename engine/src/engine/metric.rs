@@ -9,7 +9,8 @@ use crate::plan::{self, MetricRole, Plan};
 use crate::results::ExperimentResult;
 
 impl Engine {
-    /// The result of a modern metric on an experiment, kept or computed. The metric need not be stored anywhere.
+    /// The result of a modern metric on an experiment. The metric need not be stored anywhere, and the result is not kept:
+    /// it is a question, no part of the experiment's history.
     ///
     /// # Errors
     /// `NotFound`; `NotReady` for a draft; `Invalid` when the metric or the exposure criteria are wrong; `Busy`;

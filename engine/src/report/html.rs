@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use crate::report::table::Table;
 use crate::report::text::{listed_table, listed_title, secondary_table, secondary_title, variant_table, verdict};
-use crate::results::{ExperimentResult, ListedResult, SecondaryResult};
+use crate::report::units;
+use crate::results::{ExperimentResult, ListedResult, SecondaryResult, Warning};
 
 /// The verdict, the table of variants and the warnings, as one `<div>`.
 #[must_use]
 pub fn html(result: &ExperimentResult) -> String {
-    page(&result.experiment.name, result, &variant_table(result))
+    page(&units::title(result), result, &variant_table(result))
 }
 
 /// As [`html`], for a secondary result.
@@ -27,11 +28,19 @@ pub fn listed_html(listed: &ListedResult) -> String {
 fn page(title: &str, result: &ExperimentResult, table: &Table) -> String {
     let mut html = format!("<div><p><b>{}</b><br>{}</p>", escape(title), escape(&verdict(result)));
     html.push_str(&table.to_html());
-    for warning in &result.warnings {
-        let _ = write!(html, "<p>⚠ {}<br><i>{}</i></p>", escape(&warning.message), escape(&warning.next_step));
+    for (heading, table) in units::sections(&result.result) {
+        let _ = write!(html, "<p>{}</p>{}", escape(&heading), table.to_html());
     }
+    html.push_str(&warnings(&result.warnings));
     html.push_str("</div>");
     html
+}
+
+/// What to be careful about, a paragraph each.
+pub(super) fn warnings(warnings: &[Warning]) -> String {
+    let warning =
+        |warning: &Warning| format!("<p>⚠ {}<br><i>{}</i></p>", escape(&warning.message), escape(&warning.next_step));
+    warnings.iter().map(warning).collect()
 }
 
 /// A text as HTML, for content and for quoted attributes.

@@ -13,7 +13,7 @@ const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// A table: what is shown to people, and the plain values for programs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    columns: Vec<&'static str>,
+    columns: Vec<String>,
     rows: Vec<Vec<Cell>>,
 }
 
@@ -53,8 +53,8 @@ impl Cell {
 impl Table {
     /// An empty table with the given columns.
     #[must_use]
-    pub fn new(columns: &[&'static str]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+    pub fn new(columns: &[&str]) -> Self {
+        Self { columns: columns.iter().map(|&name| name.to_owned()).collect(), rows: Vec::new() }
     }
 
     /// Whether the table has no rows.

@@ -8,7 +8,11 @@ use crate::plan::ExposureUnit;
 use crate::report::number;
 use crate::report::plot::intervals;
 use crate::report::table::{Cell, Table};
-use crate::results::{ExperimentResult, ListedResult, MetricResult, SecondaryResult, TrendCount, VariantRow, rows};
+use crate::report::units;
+use crate::results::{
+    ExperimentResult, ExperimentSummary, ListedResult, MetricResult, Provenance, SecondaryResult, TrendCount,
+    VariantRow, Warning, rows,
+};
 use crate::stats::{Estimates, MissingData, Observations, Outcome, Rule, Rung, Shortfall, SignificanceCode};
 
 /// The width of the plot, in characters.
@@ -17,7 +21,7 @@ const PLOT_WIDTH: usize = 48;
 /// A result for people to read; tables fit `width` characters where one is given.
 #[must_use]
 pub fn result(result: &ExperimentResult, width: Option<u16>) -> String {
-    let title = format!("{}  ({})", result.experiment.name, subject(result));
+    let title = format!("{}  ({})", units::title(result), subject(result));
     text(&title, result, &variant_table(result), width)
 }
 
@@ -57,9 +61,10 @@ fn text(title: &str, result: &ExperimentResult, table: &Table, width: Option<u16
         text.push_str(&table.to_text(width));
     }
     text.push_str(&plot(&rows(result)));
-    for warning in &result.warnings {
-        let _ = write!(text, "\nwarning: {}\nhint: {}\n", warning.message, warning.next_step);
+    for (heading, table) in units::sections(&result.result) {
+        let _ = write!(text, "\n{heading}\n{}", table.to_text(width));
     }
+    text.push_str(&warnings(&result.warnings));
     text
 }
 
@@ -82,6 +87,9 @@ pub fn secondary_table(secondary: &SecondaryResult) -> Table {
 /// One row per variant of a listed metric, the baseline first, with the metric's number.
 #[must_use]
 pub fn listed_table(listed: &ListedResult) -> Table {
+    if matches!(listed.result.result, MetricResult::Units { .. }) {
+        return variant_table(&listed.result);
+    }
     valued_table(&listed.result, &listed.values)
 }
 
@@ -101,6 +109,9 @@ fn valued_table(result: &ExperimentResult, values: &IndexMap<String, f64>) -> Ta
 /// One row per variant, the baseline first.
 #[must_use]
 pub fn variant_table(result: &ExperimentResult) -> Table {
+    if let MetricResult::Units { metric_type, variants, .. } = &result.result {
+        return units::table(metric_type, variants, &rows(result));
+    }
     let mut table = Table::new(&columns(result));
     for row in rows(result) {
         table.push(variant_cells(&row, is_share(result)));
@@ -174,17 +185,25 @@ fn variant_cells(row: &VariantRow, is_share: bool) -> Vec<Cell> {
 }
 
 fn subject(result: &ExperimentResult) -> String {
-    let end = result
-        .experiment
-        .end_date
-        .map_or_else(|| format!("{}, running", result.provenance.as_of), |end| end.to_string());
-    let start = result.experiment.start_date.map(|start| start.to_string()).unwrap_or_default();
     let kind = match &result.result {
         MetricResult::Trend { .. } => "trend",
         MetricResult::Funnel { .. } => "funnel",
         MetricResult::Units { metric_type, .. } => metric_type,
     };
-    format!("{kind}, flag {}, {start} to {end}", result.experiment.feature_flag_key)
+    during(kind, &result.experiment, &result.provenance)
+}
+
+/// What something is of: the experiment's flag and its time.
+pub(super) fn during(kind: &str, experiment: &ExperimentSummary, provenance: &Provenance) -> String {
+    let end = experiment.end_date.map_or_else(|| format!("{}, running", provenance.as_of), |end| end.to_string());
+    let start = experiment.start_date.map(|start| start.to_string()).unwrap_or_default();
+    format!("{kind}, flag {}, {start} to {end}", experiment.feature_flag_key)
+}
+
+/// What to be careful about, each with a next step.
+pub(super) fn warnings(warnings: &[Warning]) -> String {
+    let warning = |warning: &Warning| format!("\nwarning: {}\nhint: {}\n", warning.message, warning.next_step);
+    warnings.iter().map(warning).collect()
 }
 
 /// The values are shown, but no claim is made.

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::results::{ExperimentSummary, FORMAT_VERSION, Provenance, Warning};
 
@@ -51,6 +52,14 @@ pub struct ExposureRow<'a> {
     pub first_exposures: u64,
     /// Units first exposed up to the end of the day.
     pub cumulative: u64,
+}
+
+impl ExposureView {
+    /// The JSON Schema (2020-12) of the view.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
 }
 
 /// The bucket of units that saw several variants (M-13).

@@ -37,7 +37,9 @@ pub use legacy::{legacy, legacy_listed, legacy_secondary};
 pub use listed::ListedResult;
 pub use reconciliation::{Reconciliation, ReconciliationRow};
 pub use secondary::{SecondaryMetricSummary, SecondaryResult};
-pub use series::{MetricSeries, SeriesPoint, SeriesPoints, SeriesRow, SeriesVariant, metric_series, series_rows};
+pub use series::{
+    MetricSeries, SeriesPoint, SeriesPoints, SeriesRow, SeriesVariant, SeriesView, metric_series, series_rows,
+};
 pub use table::{VariantRow, rows};
 pub use trend::{TrendCount, TrendSeries, TrendVariant};
 pub use unit_explanation::{ExplainedEvent, ExplainedStep, UnitExplanation};

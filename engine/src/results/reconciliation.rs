@@ -54,6 +54,12 @@ impl Reconciliation {
         Self { format_version: FORMAT_VERSION, experiment, provenance, metric, steps }
     }
 
+    /// The JSON Schema (2020-12) of a reconciliation.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// The rows: one per rule and variant.
     #[must_use]
     pub fn rows(&self) -> Vec<ReconciliationRow<'_>> {

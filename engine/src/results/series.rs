@@ -30,6 +30,51 @@ pub struct MetricSeries {
     pub by_days_since_exposure: Vec<SeriesPoint>,
 }
 
+/// One of the views of a series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeriesView {
+    /// As of the end of each day, over all data since the start.
+    #[default]
+    Cumulative,
+    /// Of the units first exposed on each day.
+    ByExposureDay,
+    /// By days since the first exposure.
+    ByDaysSinceExposure,
+}
+
+impl SeriesView {
+    /// All views, in their order.
+    pub const ALL: [Self; 3] = [Self::Cumulative, Self::ByExposureDay, Self::ByDaysSinceExposure];
+
+    /// Its machine-readable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cumulative => "cumulative",
+            Self::ByExposureDay => "by_exposure_day",
+            Self::ByDaysSinceExposure => "by_days_since_exposure",
+        }
+    }
+}
+
+impl MetricSeries {
+    /// The points of a view.
+    #[must_use]
+    pub fn points(&self, view: SeriesView) -> &[SeriesPoint] {
+        match view {
+            SeriesView::Cumulative => &self.cumulative,
+            SeriesView::ByExposureDay => &self.by_exposure_day,
+            SeriesView::ByDaysSinceExposure => &self.by_days_since_exposure,
+        }
+    }
+
+    /// The JSON Schema (2020-12) of a series.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}
+
 /// One point of a series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -65,9 +110,18 @@ pub struct SeriesRow<'a> {
     pub view: &'static str,
     /// The day, or the number of days since the exposure.
     pub label: &'a str,
-    /// The variant at that point.
-    #[serde(flatten)]
-    pub variant: &'a SeriesVariant,
+    /// The variant's key.
+    pub variant: &'a str,
+    /// The number of units that count.
+    pub number_of_samples: u64,
+    /// The sum of their values.
+    pub sum: f64,
+    /// The observed value.
+    pub value: Option<f64>,
+    /// The sample variance of the values over units.
+    pub variance: Option<f64>,
+    /// How much larger the value is than the baseline's, as a share of it.
+    pub relative_lift: Option<f64>,
 }
 
 /// The points of three series, by label and cell.
@@ -110,18 +164,26 @@ pub fn metric_series(
 /// The rows of a series: one per point and variant.
 #[must_use]
 pub fn series_rows(series: &MetricSeries) -> Vec<SeriesRow<'_>> {
-    let views = [
-        ("cumulative", &series.cumulative),
-        ("by_exposure_day", &series.by_exposure_day),
-        ("by_days_since_exposure", &series.by_days_since_exposure),
-    ];
     let mut rows = Vec::new();
-    for (view, points) in views {
-        for point in points {
-            rows.extend(point.variants.iter().map(|variant| SeriesRow { view, label: &point.label, variant }));
+    for view in SeriesView::ALL {
+        for point in series.points(view) {
+            rows.extend(point.variants.iter().map(|variant| row(view, &point.label, variant)));
         }
     }
     rows
+}
+
+fn row<'a>(view: SeriesView, label: &'a str, variant: &'a SeriesVariant) -> SeriesRow<'a> {
+    SeriesRow {
+        view: view.as_str(),
+        label,
+        variant: &variant.key,
+        number_of_samples: variant.number_of_samples,
+        sum: variant.sum,
+        value: variant.value,
+        variance: variant.variance,
+        relative_lift: variant.relative_lift,
+    }
 }
 
 fn point(label: String, measure: &UnitMeasure, cells: &[UnitCell]) -> SeriesPoint {

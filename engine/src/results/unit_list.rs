@@ -38,6 +38,16 @@ pub enum LeftOutReason {
 }
 
 impl LeftOutReason {
+    /// Its machine-readable name, as in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SeveralVariants => "several_variants",
+            Self::Immature => "immature",
+            Self::NotBegun => "not_begun",
+        }
+    }
+
     /// The reason in words.
     #[must_use]
     pub fn as_str(self) -> &'static str {

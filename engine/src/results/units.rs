@@ -111,6 +111,21 @@ pub struct MeanBounds {
     pub greatest: f64,
 }
 
+impl UnitVariant {
+    /// The observed value for a type of metric: the mean, the ratio of the sums, or the quantile. `None` where there is none.
+    #[must_use]
+    pub fn value(&self, metric_type: &str) -> Option<f64> {
+        match metric_type {
+            "quantile" => self.quantile.map(|quantile| quantile.value),
+            "ratio" => {
+                let denominator = self.denominator.map(|sums| sums.denominator_sum).filter(|sum| *sum != 0.0);
+                denominator.map(|denominator| self.sum / denominator)
+            }
+            _ => (self.number_of_samples > 0).then(|| self.sum * share(1, self.number_of_samples)),
+        }
+    }
+}
+
 /// Puts the cells of a modern metric into their outward form.
 #[must_use]
 pub fn unit_result(

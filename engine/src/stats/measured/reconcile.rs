@@ -54,6 +54,22 @@ pub enum ReconcileRule {
 }
 
 impl ReconcileRule {
+    /// Its machine-readable name, as in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Naive => "naive",
+            Self::IdentityMerged => "identity_merged",
+            Self::TestAccounts => "test_accounts",
+            Self::SeveralVariants => "several_variants",
+            Self::BeforeExposure => "before_exposure",
+            Self::Sequence => "sequence",
+            Self::OutsideWindow => "outside_window",
+            Self::Immature => "immature",
+            Self::Clamped => "clamped",
+        }
+    }
+
     /// What the rule does, in words.
     #[must_use]
     pub fn description(self) -> &'static str {

@@ -1,0 +1,98 @@
+"""The course of a metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from abduck import _engine
+from abduck._report import Report
+
+
+@dataclass(frozen=True)
+class SeriesVariant:
+    """A variant at one point of a series."""
+
+    key: str
+    """The variant's key."""
+    number_of_samples: int
+    """The number of units that count."""
+    sum: float
+    """The sum of their values."""
+    value: float | None
+    """The observed value: the mean, the ratio of the sums, or the quantile."""
+    variance: float | None
+    """The sample variance of the values over units."""
+    relative_lift: float | None
+    """How much larger the value is than the baseline's, as a share of it."""
+
+
+@dataclass(frozen=True)
+class SeriesPoint:
+    """One point of a series."""
+
+    label: str
+    """The day, or the number of days since the exposure."""
+    variants: tuple[SeriesVariant, ...]
+    """The variants, the baseline first."""
+
+
+class MetricSeries(Report):
+    """The course of a metric, in three views. It cannot be changed, can be pickled, and prints as a report.
+
+    As a frame it has one row per view, point and variant.
+
+    >>> import abduck
+    >>> experiment = abduck.demo().experiments["quick-checkout"]
+    >>> purchases = {"metric_type": "mean", "source": {"kind": "EventsNode", "event": "purchase"}}
+    >>> series = experiment.metric_series(purchases)
+    >>> [(variant.key, variant.sum) for variant in series.cumulative[-1].variants]
+    [('control', 499.0), ('test', 675.0)]
+    >>> series.to_polars()["view"].unique(maintain_order=True).to_list()
+    ['cumulative', 'by_exposure_day', 'by_days_since_exposure']
+    """
+
+    __slots__ = ()
+    _inner: _engine.MetricSeries
+
+    @classmethod
+    def from_json(cls, text: str) -> MetricSeries:
+        """A series from its JSON form.
+
+        Raises:
+            InvalidError: The text is not a series.
+        """
+        return cls(_engine.MetricSeries.from_json(text))
+
+    @property
+    def metric(self) -> dict[str, Any]:
+        """The metric's definition."""
+        metric: dict[str, Any] = self.to_dict()["metric"]
+        return metric
+
+    @property
+    def metric_type(self) -> str:
+        """Its type, such as `mean` or `funnel`."""
+        return str(self._data["metric_type"])
+
+    @property
+    def cumulative(self) -> tuple[SeriesPoint, ...]:
+        """As of the end of each day, over all data since the start; the last point is the metric's result."""
+        return _points(self._data["cumulative"])
+
+    @property
+    def by_exposure_day(self) -> tuple[SeriesPoint, ...]:
+        """Of the units first exposed on each day."""
+        return _points(self._data["by_exposure_day"])
+
+    @property
+    def by_days_since_exposure(self) -> tuple[SeriesPoint, ...]:
+        """By days since the first exposure, of units observed that long; tells novelty from lasting effects."""
+        return _points(self._data["by_days_since_exposure"])
+
+
+def _points(points: list[dict[str, Any]]) -> tuple[SeriesPoint, ...]:
+    return tuple(
+        SeriesPoint(point["label"], tuple(SeriesVariant(**variant) for variant in point["variants"]))
+        for point in points
+    )
