@@ -35,6 +35,7 @@ use crate::modern::{ExposureView, ListedUnits, MetricSeries, Reconciliation};
 use crate::moment::{moment, now};
 use crate::result::{ExperimentResult, ListedResult, SecondaryResult};
 use crate::session::Session;
+use crate::tables;
 
 /// An open lab, which one thread at a time may use.
 #[pyclass(frozen, module = "abduck._engine")]
@@ -139,6 +140,24 @@ impl Lab {
 
     fn ingest_frame(&self, frame: &Bound<'_, PyAny>, options: &str, progress: Option<Py<PyAny>>) -> PyResult<String> {
         self.ingest(frame.py(), arrow::import(frame)?, options, progress)
+    }
+
+    fn load_table_files(&self, py: Python<'_>, files: Vec<String>, request: &str) -> PyResult<String> {
+        tables::load(&self.session, py, Source::Files(files), read(py, "request", request)?)
+            .and_then(|report| json(&report))
+    }
+
+    fn load_table_frame(&self, frame: &Bound<'_, PyAny>, request: &str) -> PyResult<String> {
+        let (py, source) = (frame.py(), arrow::import(frame)?);
+        tables::load(&self.session, py, source, read(py, "request", request)?).and_then(|report| json(&report))
+    }
+
+    fn tables(&self, py: Python<'_>) -> PyResult<String> {
+        self.tell(py, |engine| engine.tables())
+    }
+
+    fn drop_table(&self, py: Python<'_>, name: &str) -> PyResult<u64> {
+        self.session.run(py, |engine| engine.drop_table(name))
     }
 
     fn ingest_table_files(

@@ -3,6 +3,7 @@
 //! The module `abduck._engine` is private. Trees cross as JSON text, rows as Arrow streams; names, types and documentation
 //! are in the Python files of the package.
 
+mod analysis;
 mod arrow;
 mod assignments;
 mod audit;
@@ -16,6 +17,7 @@ mod modern;
 mod moment;
 mod result;
 mod session;
+mod tables;
 mod wait;
 
 use pyo3::prelude::*;
@@ -23,6 +25,8 @@ use pyo3::prelude::*;
 /// The private native module of `abduck`.
 #[pymodule(gil_used = false)]
 mod _engine {
+    #[pymodule_export]
+    use crate::analysis::{TableAnalysis, analyze_files, analyze_frame, analyze_sums, analyze_sums_frame};
     #[pymodule_export]
     use crate::assignments::AssignmentAudit;
     #[pymodule_export]

@@ -138,7 +138,7 @@ def test_a_metric_of_the_experiment_is_given_by_its_place(lab: abduck.Lab, part:
     assert experiment.try_metric(0) == experiment.try_metric(metric)
     assert experiment.reconcile(0).metric == metric
     for place in (1, -1):
-        with pytest.raises(IndexError, match="has 1 metrics"):
+        with pytest.raises(abduck.NotFoundError, match="metric"):
             experiment.metric_series(place)
 
 
@@ -156,3 +156,19 @@ def test_what_is_no_metric_is_refused(lab: abduck.Lab, experiment: abduck.Experi
             ask(REVENUE)
     with pytest.raises(abduck.NotReadyError):
         draft.exposure_view()
+
+
+def test_one_unit_is_explained_event_by_event(experiment: abduck.Experiment) -> None:
+    listed = experiment.units(FUNNEL, variant="test", step=2).to_dicts()[0]
+    told = experiment.explain_unit(listed["unit"], FUNNEL)
+    assert told.result is not None
+    assert (told.result["variant"], told.result["steps"]) == ("test", 2)
+    assert [step.step for step in told.steps] == [0, 1, 2]
+    filled = [step.filled_at for step in told.steps if step.filled_at is not None]
+    assert filled == sorted(filled)
+    assert len(filled) == 3
+    verdicts = {event.verdict for event in told.events}
+    assert {"starts the funnel", "fills step 1", "fills step 2"} <= verdicts
+    assert "fills step 2" in repr(told)
+    with pytest.raises(abduck.NotFoundError):
+        experiment.explain_unit("nobody at all", FUNNEL)

@@ -1,6 +1,7 @@
 //! What was typed: one struct per group of commands, checked for form only.
 
 mod action;
+mod analyze;
 mod cohort;
 mod document;
 mod events;
@@ -10,6 +11,7 @@ mod history;
 mod holdout;
 mod metric;
 mod modern;
+mod table;
 mod values;
 
 use std::path::PathBuf;
@@ -20,6 +22,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 
 pub(crate) use self::action::{ActionCommand, UpdateActionArguments};
+pub(crate) use self::analyze::AnalyzeArguments;
 pub(crate) use self::cohort::{
     CohortCommand, CreateCohortArguments, MemberArguments, MembersArguments, UpdateCohortArguments,
 };
@@ -35,6 +38,7 @@ pub(crate) use self::history::{AuditArguments, BackfillInterval, HistoryArgument
 pub(crate) use self::holdout::{CreateHoldoutArguments, HoldoutCommand, UpdateHoldoutArguments};
 pub(crate) use self::metric::{MetricCommand, UpdateMetricArguments};
 pub(crate) use self::modern::{GivenMetricArguments, SeriesArguments, SeriesViewName, UnitsArguments};
+pub(crate) use self::table::{LoadTableArguments, TableCommand};
 
 use self::values::{moment, seconds};
 use crate::exit;
@@ -119,6 +123,9 @@ pub(crate) enum Command {
     /// Look at groups
     #[command(subcommand)]
     Group(GroupCommand),
+    /// Tables that are no events, for metrics that take values from them
+    #[command(subcommand)]
+    Table(TableCommand),
     /// Actions: events that mean the same, under one name
     #[command(subcommand)]
     Action(ActionCommand),
@@ -152,6 +159,8 @@ pub(crate) enum Command {
     Units(UnitsArguments),
     /// Show why a plain query says something else than a metric: rule by rule, from its count to the result
     Reconcile(GivenMetricArguments),
+    /// Compare variants on a table with one row per unit, or on sums; no lab is needed
+    Analyze(Box<AnalyzeArguments>),
     /// Show how a result comes about: the plan and its SQL
     Explain(ExplainArguments),
     /// Make the lab hold what documents define: all of them or, if one is refused, none
@@ -304,6 +313,8 @@ pub(crate) enum SchemaNoun {
     ExposureView,
     /// What `abduck reconcile -o json` prints
     Reconciliation,
+    /// What `abduck analyze FILE -o json` prints
+    Analysis,
     /// What `abduck experiment create FILE` reads
     Experiment,
     /// What `abduck experiment update KEY FILE` reads

@@ -3,6 +3,7 @@
 //! Each method loads what it needs, calls the rooms in their order and stores what came out. Nothing is worked out here.
 
 mod action;
+mod analyze;
 mod apply;
 mod audit;
 mod describe;
@@ -17,8 +18,10 @@ mod library;
 mod metric;
 mod metrics;
 mod secondary;
+mod tables;
 mod units;
 
+pub use analyze::{analyze, analyze_aggregates, read_aggregates};
 pub use apply::{ApplyAction, ApplyReport, DocumentChange, FieldChange};
 pub use files::{read_documents, write_documents};
 

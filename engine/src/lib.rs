@@ -16,11 +16,14 @@ pub mod catalog;
 mod engine;
 
 pub use engine::{
-    ApplyAction, ApplyReport, Backfill, DocumentChange, Engine, FieldChange, ResultsRequest, read_documents,
-    write_documents,
+    ApplyAction, ApplyReport, Backfill, DocumentChange, Engine, FieldChange, ResultsRequest, analyze,
+    analyze_aggregates, read_aggregates, read_documents, write_documents,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use events::{ColumnMapping, IngestOptions, IngestReport, Interrupt, Progress, Source, TableOptions, TableReport};
+pub use events::{
+    ColumnMapping, IngestOptions, IngestReport, Interrupt, LabTable, LoadReport, Progress, Source, TableOptions,
+    TableReport,
+};
 pub use model::document::{Document, DocumentKind};
 pub use model::experiment::{CreateExperiment, Experiment};
 pub use model::metric_list::MetricEntry;

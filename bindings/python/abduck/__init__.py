@@ -23,6 +23,7 @@ from pathlib import Path
 from abduck import _engine
 from abduck._engine import __version__
 from abduck.actions import Action, Actions
+from abduck.analysis import TableAnalysis, TableRow, analyze, analyze_aggregates
 from abduck.assignments import AssignmentAudit, Disagreement, MatrixCell, SourceAudit
 from abduck.audit import AuditEntry, AuditLog
 from abduck.cohorts import Cohort, Cohorts
@@ -42,7 +43,7 @@ from abduck.errors import (
 )
 from abduck.evaluation import Evaluation, Evaluations, evaluate_flag, evaluate_flag_frame
 from abduck.experiments import Experiment, Experiments
-from abduck.explanation import Explanation, Query, Stage
+from abduck.explanation import ExplainedEvent, ExplainedStep, Explanation, Query, Stage, UnitExplanation
 from abduck.exposure_view import ExposureView
 from abduck.exposures import Exposures
 from abduck.flags import Flag, Flags
@@ -64,6 +65,7 @@ from abduck.result import (
 )
 from abduck.saved_metrics import ExperimentSavedMetric, SavedMetric, SavedMetrics
 from abduck.series import MetricSeries, SeriesPoint, SeriesVariant
+from abduck.tables import LabTable, LoadReport, Tables
 from abduck.units import ListedUnits
 
 __all__ = [
@@ -87,6 +89,8 @@ __all__ = [
     "ExperimentSavedMetric",
     "ExperimentSummary",
     "Experiments",
+    "ExplainedEvent",
+    "ExplainedStep",
     "Explanation",
     "ExposureView",
     "Exposures",
@@ -105,7 +109,9 @@ __all__ = [
     "InvalidError",
     "IoError",
     "Lab",
+    "LabTable",
     "ListedUnits",
+    "LoadReport",
     "MatrixCell",
     "MetricEntry",
     "MetricResult",
@@ -134,11 +140,17 @@ __all__ = [
     "Stage",
     "Status",
     "StorageError",
+    "TableAnalysis",
     "TableFileReport",
     "TableReport",
+    "TableRow",
+    "Tables",
+    "UnitExplanation",
     "VariantRow",
     "VariantSum",
     "__version__",
+    "analyze",
+    "analyze_aggregates",
     "demo",
     "evaluate_flag",
     "evaluate_flag_frame",

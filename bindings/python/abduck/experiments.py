@@ -16,7 +16,7 @@ from abduck._entities import Entities, Entity, to_json
 from abduck.assignments import AssignmentAudit
 from abduck.audit import AuditLog
 from abduck.cohorts import Cohort, cohort_of
-from abduck.explanation import Explanation
+from abduck.explanation import Explanation, UnitExplanation
 from abduck.exposure_view import ExposureView
 from abduck.exposures import Exposures
 from abduck.flags import Flag, flag_of
@@ -345,20 +345,20 @@ class Experiment(Entity):
 
     def try_metric(
         self,
-        metric: Mapping[str, Any] | int,
+        metric: Mapping[str, Any] | str | int | None,
         *,
         as_of: datetime | date | str | None = None,
     ) -> ExperimentResult:
         """The result of a metric that need not be stored anywhere; it is not kept either.
 
         Args:
-            metric: Its definition, or the place of one of the experiment's `metrics`, from 0.
+            metric: Its definition, or one of `metrics()` by number, id or name; the first modern one unless given.
             as_of: The moment the result holds for; now if it is left out. Without an offset it is UTC.
 
         Raises:
             NotReadyError: It is a draft.
             InvalidError: The metric is wrong; `field` says where.
-            IndexError: The experiment has no such metric.
+            NotFoundError: The experiment has no such metric.
 
         >>> import abduck
         >>> experiment = abduck.demo().experiments["quick-checkout"]
@@ -370,18 +370,18 @@ class Experiment(Entity):
         return ExperimentResult(self._lab.try_metric(self._key, self._metric_json(metric), _moment.to_text(as_of)))
 
     def metric_series(
-        self, metric: Mapping[str, Any] | int, *, as_of: datetime | date | str | None = None
+        self, metric: Mapping[str, Any] | str | int | None, *, as_of: datetime | date | str | None = None
     ) -> MetricSeries:
         """The course of a metric: day by day, by the day of the first exposure, and by days since then.
 
         Args:
-            metric: Its definition, or the place of one of the experiment's `metrics`, from 0.
+            metric: Its definition, or one of `metrics()` by number, id or name; the first modern one unless given.
             as_of: The moment the series holds for; now if it is left out. Without an offset it is UTC.
 
         Raises:
             NotReadyError: It is a draft.
             InvalidError: The metric is wrong; `field` says where.
-            IndexError: The experiment has no such metric.
+            NotFoundError: The experiment has no such metric.
         """
         return MetricSeries(self._lab.metric_series(self._key, self._metric_json(metric), _moment.to_text(as_of)))
 
@@ -398,7 +398,7 @@ class Experiment(Entity):
 
     def units(
         self,
-        metric: Mapping[str, Any] | int,
+        metric: Mapping[str, Any] | str | int | None,
         *,
         variant: str | None = None,
         step: int | None = None,
@@ -409,7 +409,7 @@ class Experiment(Entity):
         """The units behind a metric.
 
         Args:
-            metric: Its definition, or the place of one of the experiment's `metrics`, from 0.
+            metric: Its definition, or one of `metrics()` by number, id or name; the first modern one unless given.
             variant: Only units of this variant.
             step: Of a funnel, only units that reached this step, from 1 after the exposure.
             dropped: Instead, those that reached the step before it and stopped there.
@@ -419,7 +419,7 @@ class Experiment(Entity):
         Raises:
             NotReadyError: It is a draft.
             InvalidError: The metric is wrong, or there is no such variant or step; `field` says where.
-            IndexError: The experiment has no such metric.
+            NotFoundError: The experiment has no such metric.
 
         >>> import abduck
         >>> experiment = abduck.demo().experiments["quick-checkout"]
@@ -435,18 +435,18 @@ class Experiment(Entity):
         )
 
     def reconcile(
-        self, metric: Mapping[str, Any] | int, *, as_of: datetime | date | str | None = None
+        self, metric: Mapping[str, Any] | str | int | None, *, as_of: datetime | date | str | None = None
     ) -> Reconciliation:
         """Why a plain query says something else than a metric: rule by rule, from its count to the result.
 
         Args:
-            metric: Its definition, or the place of one of the experiment's `metrics`, from 0.
+            metric: Its definition, or one of `metrics()` by number, id or name; the first modern one unless given.
             as_of: The moment it holds for; now if it is left out. Without an offset it is UTC.
 
         Raises:
             NotReadyError: It is a draft.
             InvalidError: The metric is wrong; `field` says where.
-            IndexError: The experiment has no such metric.
+            NotFoundError: The experiment has no such metric.
         """
         return Reconciliation(self._lab.reconcile(self._key, self._metric_json(metric), _moment.to_text(as_of)))
 
@@ -563,18 +563,36 @@ class Experiment(Entity):
         name = None if metric is None else str(metric)
         return Explanation._from_json(*self._lab.explain(self._key, _moment.to_text(as_of), run, name))
 
+    def explain_unit(
+        self,
+        unit: str,
+        metric: Mapping[str, Any] | str | int | None = None,
+        *,
+        as_of: datetime | date | str | None = None,
+    ) -> UnitExplanation:
+        """What a metric makes of one unit, event by event.
+
+        Args:
+            unit: Any distinct id of a person, or the key of a group.
+            metric: Its definition, or one of `metrics()` by number, id or name; the first modern one unless given.
+            as_of: The moment the answer holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotFoundError: The unit has no events in the experiment's time, or there is no such metric.
+            InvalidError: The metric is wrong.
+        """
+        told = self._lab.explain_unit(self._key, self._metric_json(metric), unit, _moment.to_text(as_of))
+        return UnitExplanation._from_json(*told)
+
     @property
     def _key(self) -> str:
         return str(self.id)
 
-    def _metric_json(self, metric: Mapping[str, Any] | int) -> str:
-        """The definition of a metric, given as it is or by its place in the experiment."""
-        if not isinstance(metric, int):
-            return to_json(metric, {})
-        metrics: list[dict[str, Any]] = self._fields["metrics"] or []
-        if not 0 <= metric < len(metrics):
-            raise IndexError(f"the experiment has {len(metrics)} metrics; there is no metric {metric}")
-        return to_json(metrics[metric], {})
+    def _metric_json(self, metric: Mapping[str, Any] | str | int | None) -> str:
+        """The definition of a metric: given as it is, or one of the experiment's by number, id or name."""
+        if metric is None or isinstance(metric, str | int):
+            return self._lab.modern_metric(self._key, None if metric is None else str(metric))
+        return to_json(metric, {})
 
     def _after(self, text: str) -> Experiment:
         return experiment_of(json.loads(text), self._lab)

@@ -20,6 +20,7 @@ from abduck.flags import Flags
 from abduck.holdouts import Holdouts
 from abduck.profiles import Group, GroupType, Person, TableReport
 from abduck.saved_metrics import SavedMetrics
+from abduck.tables import Tables
 
 
 class ArrowStream(Protocol):
@@ -202,6 +203,11 @@ class Lab:
     def actions(self) -> Actions:
         """The actions of the lab: events that mean the same, under one name."""
         return Actions(self._inner)
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of the lab that are no events."""
+        return Tables(self._inner)
 
     @property
     def cohorts(self) -> Cohorts:

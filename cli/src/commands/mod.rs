@@ -1,6 +1,7 @@
 //! What each command does: ask the engine, and answer.
 
 mod action;
+mod analyze;
 mod audit;
 mod cohort;
 mod definition;
@@ -22,6 +23,7 @@ mod profiles;
 mod results;
 mod settings;
 mod shell;
+mod table;
 
 use abduck::model::time::to_microseconds;
 use abduck::{Engine, ErrorKind, Result};
@@ -42,6 +44,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Detach { pattern } => events::detach(&global, &pattern, output),
         Command::Person(command) => profiles::person(&global, &command, output),
         Command::Group(command) => profiles::group(&global, &command, output),
+        Command::Table(command) => table::run(&global, command, output),
         Command::Settings(command) => settings::run(&global, command, output),
         Command::Experiment(command) => experiment::run(&global, command, output),
         Command::Flag(command) => flag::run(&global, command, output),
@@ -55,6 +58,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<()> {
         Command::Series(arguments) => modern::series(&global, &arguments, output),
         Command::Units(arguments) => modern::units(&global, &arguments, output),
         Command::Reconcile(arguments) => modern::reconcile(&global, &arguments, output),
+        Command::Analyze(arguments) => analyze::run(&arguments, output),
         Command::Explain(arguments) => explain::run(&global, &arguments, output),
         Command::Apply(arguments) => document::apply(&global, &arguments, output),
         Command::Export(arguments) => document::export(&global, &arguments, output),

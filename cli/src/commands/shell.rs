@@ -7,7 +7,7 @@ use abduck::model::experiment::{CreateExperiment, CreateWebExperiment, UpdateExp
 use abduck::model::flag::{CreateFlag, UpdateFlag};
 use abduck::model::holdout::CreateHoldout;
 use abduck::model::saved_metric::CreateSavedMetric;
-use abduck::results::{ExposureView, ListedResult, MetricSeries, Reconciliation, SecondaryResult};
+use abduck::results::{ExposureView, ListedResult, MetricSeries, Reconciliation, SecondaryResult, TableAnalysis};
 use abduck::{Error, Result, results};
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -24,6 +24,7 @@ pub(crate) fn schema(noun: SchemaNoun, output: &Output) -> Result<()> {
         SchemaNoun::MetricSeries => MetricSeries::json_schema(),
         SchemaNoun::ExposureView => ExposureView::json_schema(),
         SchemaNoun::Reconciliation => Reconciliation::json_schema(),
+        SchemaNoun::Analysis => TableAnalysis::json_schema(),
         SchemaNoun::Document => document::json_schema(),
         SchemaNoun::Experiment => CreateExperiment::json_schema(),
         SchemaNoun::ExperimentUpdate => UpdateExperiment::json_schema(),

@@ -5,6 +5,7 @@
 mod support;
 
 mod actions;
+mod analyze;
 mod cohorts;
 mod definitions;
 mod demo;
@@ -25,3 +26,4 @@ mod modern;
 mod readme;
 mod results;
 mod saved_metrics;
+mod tables;

@@ -124,7 +124,7 @@ fn what_is_no_metric_is_refused() {
         ("try checkout mean.json", 2, "did you mean 'mean'?"),
         ("try checkout list.json", 2, "list.json is not an object"),
         ("try checkout nothing.json", 3, "file 'nothing.json' was not found"),
-        ("try checkout 1", 3, "the experiment has one, number 0"),
+        ("try checkout 1", 3, "the metrics of the experiment are numbered 0 to 0"),
         ("try checkout 99999999999999999999999", 3, "was not found"),
         ("try nonsense 0", 3, "experiment 'nonsense' was not found"),
         ("series checkout mean.json", 2, "did you mean 'mean'?"),
@@ -205,4 +205,16 @@ fn a_naive_count_is_reconciled_with_the_result() {
     assert_eq!(sums(way.steps.len() - 1), [(2, 30.0), (2, 20.5)]);
     let csv = lab.succeeds("reconcile checkout 0 -o csv");
     assert!(csv.starts_with("rule,description,changed_units,variant,units,sum,denominator_sum\nnaive,"), "{csv}");
+}
+
+#[test]
+fn one_unit_is_explained_event_by_event() {
+    let lab = shop();
+    assert_transcript!(lab.abduck("explain checkout --unit cid"));
+    let bob = lab.succeeds("explain checkout --unit bob --metric funnel.yaml");
+    assert!(bob.contains("step 2: not reached: no such event follows the step before"), "{bob}");
+    let dan = lab.succeeds("explain checkout --unit dan");
+    assert!(dan.contains("does not count: saw several variants"), "{dan}");
+    let nobody = lab.refuses("explain checkout --unit nobody", 3);
+    assert!(nobody.stderr.contains("distinct id"), "{nobody}");
 }

@@ -4,7 +4,7 @@ mod funnel;
 mod trend;
 mod units;
 
-pub use units::{SeriesCells, UnitHistory, for_each_unit, reconcile, unit_history, unit_series};
+pub use units::{SeriesCells, UnitHistory, for_each_unit, measure_table, reconcile, unit_history, unit_series};
 
 use std::time::Instant;
 
@@ -23,8 +23,12 @@ use crate::stats::Measured;
 /// Computes the counts of a plan, and says what each query did.
 ///
 /// # Errors
-/// `Query` when the event store refuses a query; `Interrupted`.
+/// `NotFound` and `Invalid` when a table or column of the lab is not there; `Query` when the event store refuses a query;
+/// `Interrupted`.
 pub fn measure(plan: &Plan, reader: &Reader, interrupt: &Interrupt) -> Result<(Measured, Vec<Stage>)> {
+    if let Measure::Units(measure) = &plan.measure {
+        units::check_tables(measure, reader)?;
+    }
     let mut cells = Cells::new(plan)?;
     let mut stages = Vec::new();
     for query in sql::render(plan) {

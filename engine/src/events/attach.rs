@@ -159,7 +159,11 @@ pub fn detach(store: &EventStore, pattern: &str, wait: Duration, interrupt: &Int
 }
 
 /// Does `work` in one transaction.
-fn change<T>(writer: &Writer, interrupt: &Interrupt, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+pub(super) fn change<T>(
+    writer: &Writer,
+    interrupt: &Interrupt,
+    work: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
     let connection = &writer.connection;
     let done = interrupt.watch(connection, || {
         database::run(connection, "BEGIN")?;

@@ -18,6 +18,8 @@
 //! with the latest properties: `persons.person_id` is that of the events, `groups.group_key` is what events have in
 //! `group_<group_type_index>`. A group that was never described has no row.
 //!
+//! Beside these are the lab's own tables, as `tables.<name>`, with whatever columns they were loaded with.
+//!
 //! The store is held only while an operation runs: any number of [`Reader`]s, or one [`Writer`]. Whoever comes too early
 //! waits as long as it was told to. A change is one transaction: it happens as a whole or not at all, also when the
 //! process is killed.
@@ -36,6 +38,8 @@ mod scan;
 mod state;
 mod store;
 mod table;
+mod table_scan;
+mod tables;
 
 pub use duckdb::arrow;
 
@@ -49,3 +53,5 @@ pub use self::profiles::{GroupProfile, GroupType, PersonProfile};
 pub use self::state::DataState;
 pub use self::store::{EventStore, Reader, Writer};
 pub use self::table::{TableRows, read_table};
+pub use self::table_scan::scan_table;
+pub use self::tables::{LabTable, LabTableColumn, LoadReport, drop_table, load_table};

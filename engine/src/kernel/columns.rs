@@ -1,7 +1,9 @@
 //! Reading rows out of Arrow batches, unit by unit.
 
+mod table;
 mod unit_rows;
 
+pub use table::{TableColumns, TableReader, TextColumn};
 pub use unit_rows::UnitRowsReader;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};

@@ -28,4 +28,6 @@ pub mod saved_metric;
 pub mod secondary;
 pub mod settings;
 pub(crate) mod suggest;
+pub mod table_aggregate;
+pub mod table_metric;
 pub mod time;

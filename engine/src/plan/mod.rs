@@ -16,6 +16,7 @@ mod matching;
 mod measure;
 mod moments;
 mod population;
+mod table;
 mod unit;
 mod units;
 
@@ -31,6 +32,7 @@ pub use matching::{EventMatch, EventPattern};
 pub use measure::{Deadline, Exclusion, FunnelMeasure, Measure, TrendMeasure};
 pub use moments::interval_ends;
 pub use population::{BASELINE, Population, TimeRange};
+pub use table::table_variants;
 pub use unit::Unit;
 pub use units::{
     EventWindow, Origin, Period, RetentionRules, SequenceRules, SourceMeasure, TEST_ACCOUNT_ROLE, UnitMeasure,

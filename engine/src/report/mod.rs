@@ -13,6 +13,7 @@ mod plot;
 mod reconciliation;
 mod series;
 mod table;
+mod table_analysis;
 mod text;
 mod unit_explanation;
 mod units;
@@ -31,6 +32,7 @@ pub use reconciliation::{
 };
 pub use series::{series, series_csv, series_html, series_table};
 pub use table::{Cell, Table};
+pub use table_analysis::{table_analysis, table_analysis_html, table_analysis_table, table_analysis_verdict};
 pub use text::{listed_result, listed_table, result, secondary_result, secondary_table, variant_table, verdict};
 pub use unit_explanation::{unit_event_table, unit_explanation};
 pub use units::{unit_csv, unit_list};

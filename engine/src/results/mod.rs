@@ -18,6 +18,7 @@ mod reconciliation;
 mod secondary;
 mod series;
 mod table;
+mod table_analysis;
 mod trend;
 mod unit_explanation;
 mod unit_list;
@@ -41,6 +42,10 @@ pub use series::{
     MetricSeries, SeriesPoint, SeriesPoints, SeriesRow, SeriesVariant, SeriesView, metric_series, series_rows,
 };
 pub use table::{VariantRow, rows};
+pub use table_analysis::{
+    LeftOutRows, TableAnalysis, TableAnalysisRow, TableBreakdown, TableMetricResult, aggregate_analysis,
+    table_analysis, table_analysis_rows,
+};
 pub use trend::{TrendCount, TrendSeries, TrendVariant};
 pub use unit_explanation::{ExplainedEvent, ExplainedStep, UnitExplanation};
 pub use unit_list::{LeftOutReason, ListedUnit, UnitSelection};

@@ -187,14 +187,19 @@ fn variants(measure: &UnitMeasure, cells: &[UnitCell]) -> Vec<UnitVariant> {
 }
 
 fn variant(measure: &UnitMeasure, cell: &UnitCell) -> UnitVariant {
-    let moments = &cell.moments;
     let is_ratio = matches!(measure.value, UnitValue::Ratio | UnitValue::Retention(_));
-    let denominator = is_ratio.then(|| DenominatorSums {
+    unit_variant(cell, is_ratio, measure.covariate_microseconds.is_some())
+}
+
+/// A cell in its outward form; what the second value of its moments is, if it has one.
+pub(super) fn unit_variant(cell: &UnitCell, has_denominator: bool, has_covariate: bool) -> UnitVariant {
+    let moments = &cell.moments;
+    let denominator = has_denominator.then(|| DenominatorSums {
         denominator_sum: moments.other.sum,
         denominator_sum_squares: moments.other_sum_squares(),
         numerator_denominator_sum_product: moments.sum_product(),
     });
-    let covariate = measure.covariate_microseconds.map(|_| CovariateSums {
+    let covariate = has_covariate.then(|| CovariateSums {
         covariate_sum: moments.other.sum,
         covariate_sum_squares: moments.other_sum_squares(),
         covariate_sum_product: moments.sum_product(),

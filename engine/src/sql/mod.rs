@@ -13,6 +13,7 @@ mod exposure;
 mod expression;
 mod flag_question;
 mod funnel;
+mod instant;
 mod names;
 mod population;
 mod property;
@@ -20,6 +21,8 @@ mod trend;
 mod unit;
 mod units;
 mod write;
+
+pub(crate) use instant::instant;
 
 pub use assignments::logged_assignments;
 pub use write::{Sql, Value};

@@ -6,6 +6,7 @@ use crate::plan::{Origin, Population, SourceMeasure, TEST_ACCOUNT_ROLE, Unit, Un
 use crate::sql::Sql;
 use crate::sql::condition::condition;
 use crate::sql::expression;
+use crate::sql::instant::instant;
 use crate::sql::population::{known_variants, matches, variant_text};
 use crate::sql::property::{number, text};
 use crate::sql::unit::{group_key, unit};
@@ -174,8 +175,9 @@ fn of_table(
     if only.is_some() {
         sql.text(", ").value(table.table.as_str()).text(" AS event");
     }
-    sql.text("\n  FROM (SELECT row_number() OVER () AS row, TRY_CAST(").identifier(&table.timestamp_column);
-    sql.text(" AS TIMESTAMP) AS moment, CAST(").identifier(&table.join_column).text(" AS VARCHAR) AS key");
+    sql.text("\n  FROM (SELECT row_number() OVER () AS row, ");
+    instant(sql, &table.timestamp_column);
+    sql.text(" AS moment, CAST(").identifier(&table.join_column).text(" AS VARCHAR) AS key");
     if let ValueOf::Column(value) = &measure.sources[index].value {
         sql.text(", CAST(").identifier(value).text(" AS VARCHAR) AS value");
     }

@@ -2,11 +2,13 @@
 
 mod funnel;
 mod reconcile;
+mod table;
 mod trend;
 mod units;
 
 pub use funnel::{ConversionTime, FunnelCell, FunnelCells};
 pub use reconcile::{ReconcileRule, ReconcileStep, VariantSum};
+pub use table::{TableCells, TableMetricCells};
 pub use trend::{Display, TrendCell, TrendCells};
 pub use units::{BreakdownCells, QuantileCell, SeveralVariantsCells, UnitCell, UnitCells};
 

@@ -35,9 +35,10 @@ pub use legacy_funnel::FunnelArm;
 pub use legacy_trend::TrendArm;
 pub use measured::{
     BreakdownCells, ConversionTime, Display, FunnelCell, FunnelCells, Measured, QuantileCell, ReconcileRule,
-    ReconcileStep, SeveralVariantsCells, TrendCell, TrendCells, UnitCell, UnitCells, VariantSum,
+    ReconcileStep, SeveralVariantsCells, TableCells, TableMetricCells, TrendCell, TrendCells, UnitCell, UnitCells,
+    VariantSum,
 };
 pub use moments::{Moments, OtherMoments};
-pub use observed::{Observations, Shortfall, observe};
+pub use observed::{Observations, Shortfall, observe, observe_table};
 pub use secondary::secondary_values;
 pub use significance::{Judgement, Rule, Rung, Significance, SignificanceCode};

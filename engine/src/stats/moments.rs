@@ -63,6 +63,34 @@ impl Moments {
         }
     }
 
+    /// From sums over units, which must be possible: what rounding takes below zero becomes zero. `other` are the sum and the
+    /// sum of squares of the second value, and the sum of the products.
+    ///
+    /// ```
+    /// use abduck::stats::Moments;
+    ///
+    /// let moments = Moments::from_sums(3, [9.0, 41.0], [3.0, 3.0, 9.0]);
+    /// assert_eq!(moments, Moments::of(&[(1.0, 1.0), (2.0, 1.0), (6.0, 1.0)]));
+    /// ```
+    #[must_use]
+    pub fn from_sums(count: u64, [sum, sum_squares]: [f64; 2], other: [f64; 3]) -> Self {
+        if count == 0 {
+            return Self::default();
+        }
+        let [other_sum, other_sum_squares, sum_product] = other;
+        let per_unit = |sum: f64| sum / to_double(count);
+        Self {
+            count,
+            sum,
+            second_moment: (sum_squares - sum * per_unit(sum)).max(0.0),
+            other: OtherMoments {
+                sum: other_sum,
+                second_moment: (other_sum_squares - other_sum * per_unit(other_sum)).max(0.0),
+                co_moment: sum_product - sum * per_unit(other_sum),
+            },
+        }
+    }
+
     /// The moments of both sets of units together, which must have none in common (Chan, Golub, `LeVeque` 1983).
     ///
     /// ```

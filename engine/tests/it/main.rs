@@ -12,6 +12,7 @@
 )]
 
 mod actions;
+mod analyze;
 mod audit;
 mod catalog;
 mod conformance;
@@ -30,6 +31,7 @@ mod query_nodes;
 mod results;
 mod secondary;
 mod support;
+mod tables;
 mod tidy;
 mod trends;
 mod updates;

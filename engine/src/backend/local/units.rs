@@ -6,10 +6,12 @@ mod quantile;
 mod reconcile;
 mod reduce;
 mod series;
+mod table;
 
 pub use history::{UnitHistory, unit_history};
 pub use reconcile::reconcile;
 pub use series::{SeriesCells, unit_series};
+pub use table::measure_table;
 
 use self::reduce::reduce;
 
@@ -19,7 +21,8 @@ use crate::error::Result;
 use crate::events::{Interrupt, Reader};
 use crate::kernel::columns::{UnitKey, UnitRowsReader};
 use crate::kernel::units::{UnitRecord, UnitRows, View, evaluate};
-use crate::plan::{Plan, Population, UnitMeasure};
+use crate::model::experiment_metric::ValueOf;
+use crate::plan::{Origin, Plan, Population, UnitMeasure};
 use crate::sql;
 use crate::stats::UnitCells;
 
@@ -55,10 +58,26 @@ impl<'a> UnitScan<'a> {
     }
 }
 
+/// Checks that the lab has the tables that a metric takes values from, with their columns (M-1).
+pub(super) fn check_tables(measure: &UnitMeasure, reader: &Reader) -> Result<()> {
+    measure.sources.iter().try_for_each(|source| match &source.origin {
+        Origin::Events(_) => Ok(()),
+        Origin::Table(table) => {
+            let value = match &source.value {
+                ValueOf::Column(column) => Some(column.as_str()),
+                _ => None,
+            };
+            let columns: Vec<&str> = std::iter::once(table.join_column.as_str()).chain(value).collect();
+            reader.check_table(&table.table, &table.timestamp_column, &columns)
+        }
+    })
+}
+
 /// Hands over the rows of every unit that is exposed or has events of the metric, one unit after another.
 ///
 /// # Errors
-/// `Query` when the event store refuses; `Interrupted`; and whatever `each` returns.
+/// `NotFound` and `Invalid` when a table or column is not there; `Query` when the event store refuses; `Interrupted`; and
+/// whatever `each` returns.
 pub fn for_each_unit(
     plan: &Plan,
     measure: &UnitMeasure,
@@ -66,6 +85,7 @@ pub fn for_each_unit(
     interrupt: &Interrupt,
     each: &mut dyn FnMut(&UnitKey, &UnitRows) -> Result<()>,
 ) -> Result<u64> {
+    check_tables(measure, reader)?;
     let mut units = UnitRowsReader::new(measure);
     let mut rows = 0;
     for query in sql::render(plan) {

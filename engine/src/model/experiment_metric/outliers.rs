@@ -34,7 +34,7 @@ pub(super) const KEYS: [&str; 4] =
     ["lower_bound_percentile", "upper_bound_percentile", "ignore_zeros", "percentile_method"];
 
 impl Outliers {
-    pub(super) fn read(fields: &Fields<'_>) -> Result<Self> {
+    pub(in crate::model) fn read(fields: &Fields<'_>) -> Result<Self> {
         let lower_percentile = fields.number(KEYS[0], 0.0, 1.0)?;
         let upper_percentile = fields.number(KEYS[1], 0.0, 1.0)?;
         if let (Some(lower), Some(upper)) = (lower_percentile, upper_percentile)
