@@ -53,7 +53,7 @@ def test_a_metric_is_asked_for_by_id_place_and_name(experiment: abduck.Experimen
 def test_what_cannot_be_asked_for_is_refused(experiment: abduck.Experiment) -> None:
     with pytest.raises(abduck.NotFoundError, match="metric"):
         experiment.results(metric="Purchase")
-    with pytest.raises(abduck.InvalidError, match="not supported"):
+    with pytest.raises(abduck.InvalidError, match="is missing"):
         experiment.results(metric=2)
 
 

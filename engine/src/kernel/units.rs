@@ -159,9 +159,7 @@ fn position(variant: u32) -> usize {
 
 fn fill(record: &mut UnitRecord, measure: &UnitMeasure, exposed: TimeRange, rows: &UnitRows, view: View) {
     let counted = counted(record, measure, exposed, view);
-    let aggregate = |source: usize, counted: Counted| {
-        aggregate::aggregate(measure.sources[source].aggregation, rows, source, counted)
-    };
+    let aggregate = |source: usize, counted: Counted| aggregate::aggregate(measure, rows, source, counted);
     let before = |source: usize| {
         let reach = measure.covariate_microseconds?;
         let first = record.first_exposure;

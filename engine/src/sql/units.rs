@@ -11,6 +11,9 @@ use crate::sql::population::{known_variants, matches, variant_text};
 use crate::sql::property::{number, text};
 use crate::sql::unit::{group_key, unit};
 
+/// The property that names an event's session.
+const SESSION: &str = "$session_id";
+
 /// Exposures and events of the sources, by unit, time and id: one pass over the events.
 ///
 /// Bit 0 of `roles` is set when the event exposes its unit to the known variant at position `variant`, counted from 1; bit
@@ -68,8 +71,11 @@ fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure, only
     if only.is_some() {
         sql.text(", e.event");
     }
-    sql.text("\n    FROM events AS e\n    WHERE e.timestamp >= make_timestamp(")
-        .value(measure.scanned.from_microseconds);
+    sql.text("\n    FROM events AS e");
+    if measure.sources.iter().any(|source| source.value == ValueOf::SessionDuration) {
+        sessions(sql);
+    }
+    sql.text("\n    WHERE e.timestamp >= make_timestamp(").value(measure.scanned.from_microseconds);
     sql.text(") AND e.timestamp < make_timestamp(").value(measure.scanned.until_microseconds).text(")");
     if !population.filter.is_everything() {
         sql.text("\n      AND ");
@@ -87,6 +93,15 @@ fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure, only
     if !matches!(&measure.value, UnitValue::Funnel(rules) if rules.order == FunnelOrder::Strict) {
         sql.text(" AND roles NOT IN (0, ").value(i64::from(TEST_ACCOUNT_ROLE)).text(")");
     }
+}
+
+/// How long sessions last: from their first event to their last, in whole seconds, whatever else is looked at (M-24, Q-D2).
+fn sessions(sql: &mut Sql) {
+    sql.text("\n    LEFT JOIN (SELECT ");
+    variant_text(sql, SESSION);
+    sql.text(" AS session, epoch_us(max(e.timestamp)) // 1000000 - epoch_us(min(e.timestamp)) // 1000000 AS seconds");
+    sql.text("\n      FROM events AS e GROUP BY 1) AS s ON s.session = ");
+    variant_text(sql, SESSION);
 }
 
 /// The event belongs to a unit: a person by any of its ids, anything else by its name.
@@ -126,6 +141,13 @@ fn role(source: usize) -> i64 {
 
 /// The column of a source's values, if it has one; without an event, null.
 fn column(sql: &mut Sql, index: usize, source: &SourceMeasure, event: Option<()>) {
+    if source.value == ValueOf::SessionDuration {
+        // Which session, and how long it is.
+        column(sql, index, &SourceMeasure { value: ValueOf::Session, ..source.clone() }, event);
+        sql.text(",\n      CAST(").text(if event.is_some() { "s.seconds" } else { "NULL" }).text(" AS DOUBLE) AS ");
+        sql.identifier(&format!("number_{index}"));
+        return;
+    }
     let (name, kind) = match source.value {
         ValueOf::Nothing => return,
         ValueOf::Session | ValueOf::Group(_) => (format!("text_{index}"), " AS VARCHAR)"),
@@ -135,7 +157,7 @@ fn column(sql: &mut Sql, index: usize, source: &SourceMeasure, event: Option<()>
     match (&source.value, event) {
         (ValueOf::Property(key), Some(())) => number(sql, &|sql| text(sql, "e.properties", key)),
         (ValueOf::Expression(value), Some(())) => expression::number(sql, value),
-        (ValueOf::Session, Some(())) => variant_text(sql, "$session_id"),
+        (ValueOf::Session, Some(())) => variant_text(sql, SESSION),
         (ValueOf::Group(group_type_index), Some(())) => {
             sql.text(group_key(*group_type_index));
         }

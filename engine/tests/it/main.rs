@@ -26,6 +26,7 @@ mod history;
 mod ingest;
 mod lifecycle;
 mod modern;
+mod modern_rules;
 mod person_properties;
 mod query_nodes;
 mod results;

@@ -29,6 +29,7 @@ enum Values {
     None,
     Numbers,
     Texts,
+    Both,
 }
 
 impl UnitRowsReader {
@@ -38,6 +39,7 @@ impl UnitRowsReader {
         let values = |value: &ValueOf| match value {
             ValueOf::Nothing => Values::None,
             ValueOf::Session | ValueOf::Group(_) => Values::Texts,
+            ValueOf::SessionDuration => Values::Both,
             ValueOf::Property(_) | ValueOf::Expression(_) | ValueOf::Column(_) => Values::Numbers,
         };
         let sources = measure.sources.len();
@@ -95,39 +97,37 @@ impl UnitRowsReader {
         Ok(())
     }
 
-    fn value_columns<'a>(&self, batch: &'a RecordBatch) -> Result<Vec<ValueColumn<'a>>> {
+    fn value_columns<'a>(&self, batch: &'a RecordBatch) -> Result<Vec<ValueColumns<'a>>> {
         let of = |(index, values): (usize, &Values)| match values {
-            Values::None => Ok(ValueColumn::None),
-            Values::Numbers => numbers(batch, &format!("number_{index}")).map(ValueColumn::Numbers),
-            Values::Texts => texts(batch, &format!("text_{index}")).map(ValueColumn::Texts),
+            Values::None => Ok((None, None)),
+            Values::Numbers => Ok((Some(numbers(batch, &format!("number_{index}"))?), None)),
+            Values::Texts => Ok((None, Some(texts(batch, &format!("text_{index}"))?))),
+            Values::Both => {
+                let numbers = numbers(batch, &format!("number_{index}"))?;
+                Ok((Some(numbers), Some(texts(batch, &format!("text_{index}"))?)))
+            }
         };
         self.values.iter().enumerate().map(of).collect()
     }
 
-    fn push_values(&mut self, columns: &[ValueColumn<'_>], row: usize) {
-        for (source, column) in columns.iter().enumerate() {
-            match column {
-                ValueColumn::None => {}
-                ValueColumn::Numbers(column) => {
-                    // A text such as 1e999 reads as an infinity, which is no number to count with.
-                    let number = (!column.is_null(row)).then(|| column.value(row)).filter(|number| number.is_finite());
-                    self.rows.numbers[source].push(number.unwrap_or(f64::NAN));
-                }
-                ValueColumn::Texts(column) => {
-                    let text = if column.is_null(row) { "" } else { column.value(row) };
-                    let number = if text.is_empty() { 0 } else { number_of(&mut self.texts, text) };
-                    self.rows.texts[source].push(number);
-                }
+    fn push_values(&mut self, columns: &[ValueColumns<'_>], row: usize) {
+        for (source, (numbers, texts)) in columns.iter().enumerate() {
+            if let Some(column) = numbers {
+                // A text such as 1e999 reads as an infinity, which is no number to count with.
+                let number = (!column.is_null(row)).then(|| column.value(row)).filter(|number| number.is_finite());
+                self.rows.numbers[source].push(number.unwrap_or(f64::NAN));
+            }
+            if let Some(column) = texts {
+                let text = if column.is_null(row) { "" } else { column.value(row) };
+                let number = if text.is_empty() { 0 } else { number_of(&mut self.texts, text) };
+                self.rows.texts[source].push(number);
             }
         }
     }
 }
 
-enum ValueColumn<'a> {
-    None,
-    Numbers(&'a Float64Array),
-    Texts(&'a StringArray),
-}
+/// The columns of a source: its numbers and its texts, as far as it has any.
+type ValueColumns<'a> = (Option<&'a Float64Array>, Option<&'a StringArray>);
 
 impl UnitRows {
     fn clear(&mut self) {

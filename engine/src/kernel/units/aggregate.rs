@@ -1,24 +1,50 @@
 //! One number out of the events of a unit (M-20).
 
+use std::collections::HashSet;
+
 use super::{Counted, UnitRows};
-use crate::model::experiment_metric::Aggregation;
+use crate::model::experiment_metric::{Aggregation, ValueOf};
+use crate::plan::{SourceMeasure, UnitMeasure};
 
 /// The aggregate of a source's events between two instants; 0 without any.
-pub(super) fn aggregate(aggregation: Aggregation, rows: &UnitRows, source: usize, counted: Counted) -> f64 {
-    let count = || f64::from(u32::try_from(matching(rows, source, counted).count()).unwrap_or(u32::MAX));
-    let numbers = || values(rows, source, counted);
-    match aggregation {
-        Aggregation::Total => count(),
-        Aggregation::Any => count().min(1.0),
-        Aggregation::Sum => numbers().sum(),
-        Aggregation::Average => {
-            let events = count();
-            if events > 0.0 { numbers().sum::<f64>() / events } else { 0.0 }
-        }
-        Aggregation::Minimum => numbers().reduce(f64::min).unwrap_or(0.0),
-        Aggregation::Maximum => numbers().reduce(f64::max).unwrap_or(0.0),
-        Aggregation::Distinct => distinct(rows, source, counted),
+pub(super) fn aggregate(measure: &UnitMeasure, rows: &UnitRows, source: usize, counted: Counted) -> f64 {
+    let SourceMeasure { aggregation, value, .. } = &measure.sources[source];
+    if *aggregation == Aggregation::Distinct {
+        return distinct(rows, source, counted);
     }
+    if *value == ValueOf::SessionDuration {
+        return of(*aggregation, &durations(rows, source, counted));
+    }
+    if matches!(aggregation, Aggregation::Total | Aggregation::Any) {
+        let events = matching(rows, source, counted).count();
+        let count = f64::from(u32::try_from(events).unwrap_or(u32::MAX));
+        return if *aggregation == Aggregation::Any { count.min(1.0) } else { count };
+    }
+    of(*aggregation, &values(rows, source, counted).collect::<Vec<_>>())
+}
+
+fn of(aggregation: Aggregation, numbers: &[f64]) -> f64 {
+    let count = f64::from(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
+    match aggregation {
+        Aggregation::Average if numbers.is_empty() => 0.0,
+        Aggregation::Average => numbers.iter().sum::<f64>() / count,
+        Aggregation::Minimum => numbers.iter().copied().reduce(f64::min).unwrap_or(0.0),
+        Aggregation::Maximum => numbers.iter().copied().reduce(f64::max).unwrap_or(0.0),
+        Aggregation::Sum => numbers.iter().sum(),
+        Aggregation::Total | Aggregation::Any | Aggregation::Distinct => count,
+    }
+}
+
+/// The duration of each session, once; it belongs to the unit if its first event of the source counts (M-24).
+fn durations(rows: &UnitRows, source: usize, counted: Counted) -> Vec<f64> {
+    let mut seen = HashSet::new();
+    let everything = Counted { from: i64::MIN, to: counted.to };
+    let first_of_session = |row: &usize| rows.texts[source][*row] != 0 && seen.insert(rows.texts[source][*row]);
+    matching(rows, source, everything)
+        .filter(first_of_session)
+        .filter(|row| rows.timestamps[*row] >= counted.from)
+        .map(|row| Some(rows.numbers[source][row]).filter(|number| !number.is_nan()).unwrap_or(0.0))
+        .collect()
 }
 
 /// The numbers of a source's events between two instants; what is no number counts as 0 (M-20).

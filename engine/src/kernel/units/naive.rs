@@ -19,7 +19,7 @@ pub fn naive_value(
         exposed.from_microseconds
     };
     let counted = Counted { from, to: exposed.until_microseconds - 1 };
-    let of = |source: usize| aggregate::aggregate(measure.sources[source].aggregation, rows, source, counted);
+    let of = |source: usize| aggregate::aggregate(measure, rows, source, counted);
     match &measure.value {
         UnitValue::Exposure => (1.0, 1.0),
         UnitValue::Mean | UnitValue::Quantile { .. } => (of(0), 1.0),

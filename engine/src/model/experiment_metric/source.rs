@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::entity::{Entity, EntitySource};
 use crate::model::expression::Expression;
 use crate::model::fields::{Fields, invalid};
-use crate::model::filter::Filter;
+use crate::model::filter::{Filter, SESSION_DURATION};
 
 /// Where a metric takes its values from.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +75,8 @@ pub enum ValueOf {
     Column(String),
     /// The session the event belongs to.
     Session,
+    /// The seconds from the first to the last event of the session it belongs to; each session counts once (M-24).
+    SessionDuration,
     /// The key of the group of a type.
     Group(u8),
 }
@@ -192,9 +194,10 @@ fn value(fields: &Fields<'_>, is_table: bool) -> Result<(Aggregation, ValueOf)> 
         ("unique_group", _) => ValueOf::Group(group_type_index(fields)?),
         ("unique_session", _) => ValueOf::Session,
         _ if is_table => ValueOf::Column(math_property(fields)?),
+        _ if fields.text("math_property_type")?.as_deref() == Some("session_properties") => session_property(fields)?,
         _ => ValueOf::Property(math_property(fields)?),
     };
-    if is_table && matches!(value, ValueOf::Group(_) | ValueOf::Session) {
+    if is_table && matches!(value, ValueOf::Group(_) | ValueOf::Session | ValueOf::SessionDuration) {
         return Err(invalid(&fields.at("math"), "rows of a table have neither sessions nor groups"));
     }
     Ok((aggregation, value))
@@ -206,10 +209,22 @@ fn math_property(fields: &Fields<'_>) -> Result<String> {
         Some(other) => {
             let message = format!("numbers of the type '{other}' are not supported yet");
             return Err(Error::invalid_field(fields.at("math_property_type"), "unsupported", message)
-                .hint("supported: event_properties"));
+                .hint("supported: event_properties, session_properties"));
         }
     }
     fields.required_text("math_property").map_err(|error| error.hint("name the property whose values are taken"))
+}
+
+/// The one property of sessions that there is.
+fn session_property(fields: &Fields<'_>) -> Result<ValueOf> {
+    match fields.required_text("math_property")?.as_str() {
+        SESSION_DURATION => Ok(ValueOf::SessionDuration),
+        other => {
+            let message = format!("the session property '{other}' is not supported yet");
+            Err(Error::invalid_field(fields.at("math_property"), "unsupported", message)
+                .hint(format!("supported: {SESSION_DURATION}")))
+        }
+    }
 }
 
 fn group_type_index(fields: &Fields<'_>) -> Result<u8> {

@@ -19,11 +19,17 @@ pub(super) fn run(record: &Value) -> Result<Verdict, Error> {
     }))
 }
 
-/// The metric, with the definition of percentiles that the journey asks for (M-23).
+/// The metric, with the definition of percentiles that the journey asks for (M-23, M-41).
 fn metric(record: &Value) -> Map<String, Value> {
     let mut metric = record["experiment"]["metric"].as_object().unwrap().clone();
-    if metric["metric_type"] == "mean" && record.get("quantile").is_some() {
-        metric.insert("percentile_method".into(), record["quantile"].clone());
+    let Some(method) = record.get("quantile") else { return metric };
+    if metric["metric_type"] == "mean" {
+        metric.insert("percentile_method".into(), method.clone());
+    }
+    for part in ["numerator_outlier_handling", "denominator_outlier_handling"] {
+        if let Some(Value::Object(outliers)) = metric.get_mut(part) {
+            outliers.insert("percentile_method".into(), method.clone());
+        }
     }
     metric
 }
