@@ -124,7 +124,7 @@ fn what_is_no_metric_is_refused() {
         ("try checkout mean.json", 2, "did you mean 'mean'?"),
         ("try checkout list.json", 2, "list.json is not an object"),
         ("try checkout nothing.json", 3, "file 'nothing.json' was not found"),
-        ("try checkout 1", 3, "the metrics of the experiment are numbered 0 to 0"),
+        ("try checkout 1", 3, "the experiment has one metric, number 0"),
         ("try checkout 99999999999999999999999", 3, "was not found"),
         ("try nonsense 0", 3, "experiment 'nonsense' was not found"),
         ("series checkout mean.json", 2, "did you mean 'mean'?"),

@@ -55,14 +55,14 @@ impl Engine {
     /// The definition of a modern metric that an experiment has: by its id, place or name, else the first primary one.
     ///
     /// # Errors
-    /// `NotFound` when there is none; `Invalid` when it has another form.
+    /// `NotFound` when there is none of that name; `Invalid` when it has another form, or none is named and there is none.
     pub fn modern_metric(&mut self, key: &str, metric: Option<&str>) -> Result<Map<String, Value>> {
         let experiment = self.experiment(key)?;
         let is_modern = |entry: &MetricEntry| entry.kind == experiment_metric::KIND;
         let entry = match metric {
             Some(metric) => experiment.listed_metric(metric)?,
             None => experiment.metric_list().into_iter().find(is_modern).ok_or_else(|| {
-                Error::not_found("metric", "of the kind ExperimentMetric")
+                Error::invalid_field("metric", "required", "the experiment has no metric of the kind ExperimentMetric")
                     .hint("give the definition of a metric, or add one to the experiment's `metrics`")
             })?,
         };

@@ -105,6 +105,7 @@ fn known(wanted: &str, entries: &[MetricEntry]) -> String {
     match closest(wanted, names) {
         Some(similar) => format!("did you mean '{similar}'?"),
         None if entries.is_empty() => "the experiment has no metrics".into(),
+        None if entries.len() == 1 => "the experiment has one metric, number 0".into(),
         None => format!("the metrics of the experiment are numbered 0 to {}", entries.len() - 1),
     }
 }

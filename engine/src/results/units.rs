@@ -253,6 +253,18 @@ const SEVERAL_VARIANTS_SHARE: f64 = 0.005;
 /// What to be careful about in a modern metric.
 pub(super) fn unit_warnings(measure: &UnitMeasure, cells: &UnitCells) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    let is_zero = |cell: &UnitCell| cell.moments.sum == 0.0 && cell.moments.second_moment == 0.0;
+    if cells.variants.iter().any(|cell| cell.moments.count > 0) && cells.variants.iter().all(is_zero) {
+        warnings.push(Warning {
+            code: "nothing_counted".into(),
+            message: "no exposed unit has a value other than 0: no event of the metric was found, or no number in it"
+                .into(),
+            next_step:
+                "check the names of the event and of the property, the filters and the window; follow one unit with \
+                        `abduck explain KEY --unit ID`"
+                    .into(),
+        });
+    }
     let summary = several_variants(measure, cells);
     if summary.share >= SEVERAL_VARIANTS_SHARE {
         let treated = match measure.several_variants {

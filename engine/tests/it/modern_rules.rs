@@ -277,3 +277,15 @@ fn a_session_counts_once_and_belongs_to_the_unit_if_it_began_after_the_exposure(
         assert_eq!(variants(&mut log, &metric(math))[0].sum, value, "{math}");
     }
 }
+
+#[test]
+fn a_metric_that_counts_nothing_says_so() {
+    let mut log = shop();
+    for (event, property, warned) in [("buy", "amount", false), ("bye", "amount", true), ("buy", "amuont", true)] {
+        let metric =
+            json!({"metric_type": "mean", "source": {"event": event, "math": "sum", "math_property": property}});
+        let result = log.lab.try_metric("checkout", metric.as_object().unwrap(), &request()).unwrap();
+        let is_warned = result.warnings.iter().any(|warning| warning.code == "nothing_counted");
+        assert_eq!(is_warned, warned, "{event} {property}");
+    }
+}
