@@ -9,6 +9,10 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
+mod student;
+
+pub use student::{ChiSquare, StudentT};
+
 use super::bell::{Bell, Side, log_ratio, odds_shares};
 use crate::error::{Error, Result};
 
@@ -231,6 +235,27 @@ pub fn normal_cdf(z: f64) -> f64 {
 #[must_use]
 pub fn normal_sf(z: f64) -> f64 {
     normal_cdf(-z)
+}
+
+/// The logarithm of the probability that a standard normal variable exceeds `z`: a number also where the probability
+/// itself underflows to 0.
+///
+/// ```
+/// assert!((abduck::stats::dist::normal_ln_sf(50.0) + 1_254.831_361_139_419_6).abs() < 1e-10);
+/// ```
+#[must_use]
+pub fn normal_ln_sf(z: f64) -> f64 {
+    if z < 0.0 {
+        return (-normal_cdf(z)).ln_1p();
+    } else if z < 30.0 {
+        return normal_sf(z).ln();
+    } else if !z.is_finite() {
+        return -z;
+    }
+    // Mills' ratio times z: 1 - 1/z^2 + 3/z^4 - 15/z^6 + 105/z^8; what is left out is below 1e-12 at 30.
+    let inverse_square = 1.0 / (z * z);
+    let rest = [105.0, -15.0, 3.0, -1.0].iter().fold(0.0, |sum, term| (sum + term) * inverse_square);
+    -0.5 * z * z - 0.5 * std::f64::consts::TAU.ln() - z.ln() + rest.ln_1p()
 }
 
 /// The standard normal density at `z`.
