@@ -140,6 +140,12 @@ fn batch(analysis: &abduck::results::TableAnalysis) -> Result<RecordBatch, Arrow
         ("sum", numbers(|row| Some(row.sum)), false),
         ("value", numbers(|row| row.value), true),
         ("rel_effect_size", numbers(|row| row.rel_effect_size), true),
+        ("rel_effect_size_ci_lower", numbers(|row| row.rel_effect_size_ci_lower), true),
+        ("rel_effect_size_ci_upper", numbers(|row| row.rel_effect_size_ci_upper), true),
+        ("p_value", numbers(|row| row.p_value), true),
+        ("p_value_fixed_horizon", numbers(|row| row.p_value_fixed_horizon), true),
+        ("chance_to_win", numbers(|row| row.chance_to_win), true),
+        ("expected_loss", numbers(|row| row.expected_loss), true),
     ];
     let owned = |(name, column, nullable): (&str, ArrayRef, bool)| (name.to_owned(), column, nullable);
     let columns = first.into_iter().map(owned).chain(marks).chain(breakdowns).chain(last.into_iter().map(owned));

@@ -85,5 +85,10 @@ fn batch(rows: &[VariantRow], has_whole_counts: bool) -> Result<RecordBatch, Arr
         ("rate_ci_lower", numbers(|row| row.rate_ci_lower), true),
         ("rate_ci_upper", numbers(|row| row.rate_ci_upper), true),
         ("chance_to_win", numbers(|row| row.chance_to_win), true),
+        ("expected_loss", numbers(|row| row.expected_loss), true),
+        ("rel_effect_size_ci_lower", numbers(|row| row.rel_effect_size_ci_lower), true),
+        ("rel_effect_size_ci_upper", numbers(|row| row.rel_effect_size_ci_upper), true),
+        ("p_value", numbers(|row| row.p_value), true),
+        ("p_value_fixed_horizon", numbers(|row| row.p_value_fixed_horizon), true),
     ])
 }

@@ -125,8 +125,8 @@ def test_an_analysis_is_a_value(frame: polars.DataFrame) -> None:
     assert (analysis.table_rows, analysis.rows_without_variant, analysis.rows_with_unknown_variant) == (UNITS, 0, 0)
     assert "<table>" in analysis._repr_html_()
     assert "| metric" in analysis._repr_markdown_()
-    assert "not judged" in repr(analysis)
-    assert analysis.to_pandas().shape == analysis.to_arrow().shape == (12, 7)
+    assert "any-time" in repr(analysis)
+    assert analysis.to_pandas().shape == analysis.to_arrow().shape == (12, 13)
     assert analysis.to_dict()["format_version"] == 1
     with pytest.raises(AttributeError):
         analysis.other = 1

@@ -39,6 +39,18 @@ class TableRow:
     """The observed value: the mean, the share, the ratio of the sums, or the quantile."""
     rel_effect_size: float | None
     """How much larger the value is than the baseline's, as a share of it."""
+    rel_effect_size_ci_lower: float | None
+    """The lower end of the anytime-valid 95 % interval of `rel_effect_size`."""
+    rel_effect_size_ci_upper: float | None
+    """The upper end of the anytime-valid 95 % interval of `rel_effect_size`."""
+    p_value: float | None
+    """The anytime-valid p-value of no difference from the baseline."""
+    p_value_fixed_horizon: float | None
+    """The p-value for a single look at a moment chosen beforehand."""
+    chance_to_win: float | None
+    """The probability that the variant is the best of all."""
+    expected_loss: float | None
+    """What choosing the variant costs on average where another is better, in the unit of the value."""
 
 
 class TableAnalysis:

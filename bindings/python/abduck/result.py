@@ -38,6 +38,16 @@ class VariantRow:
     """The upper end of the central 95 % interval of the rate."""
     chance_to_win: float | None
     """The probability that the variant is the best of all."""
+    expected_loss: float | None
+    """What choosing the variant costs on average where another is better, in the unit of the rate; modern metrics only."""
+    rel_effect_size_ci_lower: float | None
+    """The lower end of the anytime-valid 95 % interval of `rel_effect_size`; modern metrics only."""
+    rel_effect_size_ci_upper: float | None
+    """The upper end of the anytime-valid 95 % interval of `rel_effect_size`; modern metrics only."""
+    p_value: float | None
+    """The anytime-valid p-value of no difference from the baseline; modern metrics only."""
+    p_value_fixed_horizon: float | None
+    """The p-value for a single look at a moment chosen beforehand; modern metrics only."""
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,27 @@ fn aggregates(arguments: &AnalyzeArguments, interrupt: &Interrupt) -> Result<Agg
     read_aggregates(source(arguments), arguments.format.map(Into::into), baseline, interrupt)
 }
 
-/// One row per metric, breakdown and variant, with the column names that programs know.
+/// The column names that programs know.
+const COLUMNS: [&str; 14] = [
+    "metric",
+    "metric_type",
+    "breakdown",
+    "variant",
+    "units",
+    "sum",
+    "value",
+    "rel_effect_size",
+    "rel_effect_size_ci_lower",
+    "rel_effect_size_ci_upper",
+    "p_value",
+    "p_value_fixed_horizon",
+    "chance_to_win",
+    "expected_loss",
+];
+
+/// One row per metric, breakdown and variant.
 fn flat_table(analysis: &TableAnalysis) -> Table {
-    let mut table =
-        Table::new(&["metric", "metric_type", "breakdown", "variant", "units", "sum", "value", "rel_effect_size"]);
+    let mut table = Table::new(&COLUMNS);
     for row in table_analysis_rows(analysis) {
         let optional = |value: Option<f64>| Cell::optional(value, |value| value.to_string());
         table.push(vec![
@@ -62,6 +79,12 @@ fn flat_table(analysis: &TableAnalysis) -> Table {
             Cell::number(row.sum.to_string(), row.sum),
             optional(row.value),
             optional(row.rel_effect_size),
+            optional(row.rel_effect_size_ci_lower),
+            optional(row.rel_effect_size_ci_upper),
+            optional(row.p_value),
+            optional(row.p_value_fixed_horizon),
+            optional(row.chance_to_win),
+            optional(row.expected_loss),
         ]);
     }
     table

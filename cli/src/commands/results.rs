@@ -82,8 +82,21 @@ fn listed_answer(listed: &ListedResult, output: &Output) -> Result<Answer> {
 }
 
 /// The column names that programs know.
-const COLUMNS: [&str; 8] =
-    ["variant", "units", "count", "rate", "rel_effect_size", "rate_ci_lower", "rate_ci_upper", "chance_to_win"];
+const COLUMNS: [&str; 13] = [
+    "variant",
+    "units",
+    "count",
+    "rate",
+    "rel_effect_size",
+    "rate_ci_lower",
+    "rate_ci_upper",
+    "chance_to_win",
+    "expected_loss",
+    "rel_effect_size_ci_lower",
+    "rel_effect_size_ci_upper",
+    "p_value",
+    "p_value_fixed_horizon",
+];
 
 /// One row per variant.
 fn flat_table(result: &ExperimentResult) -> Table {
@@ -116,5 +129,10 @@ fn flat_cells(row: &VariantRow) -> Vec<Cell> {
         optional(row.rate_ci_lower),
         optional(row.rate_ci_upper),
         optional(row.chance_to_win),
+        optional(row.expected_loss),
+        optional(row.rel_effect_size_ci_lower),
+        optional(row.rel_effect_size_ci_upper),
+        optional(row.p_value),
+        optional(row.p_value_fixed_horizon),
     ]
 }

@@ -49,7 +49,7 @@ pub fn analyze(
     let reader = TableReader::new(question.unit.clone(), texts, numbers);
     let table = read(source, format, &required, &[], reader, interrupt)?;
     let cells = backend::measure_table(question, &table)?;
-    Ok(table_analysis(question, &cells))
+    table_analysis(question, &cells)
 }
 
 /// The metrics that sums per variant give, as if the units were there.
@@ -64,7 +64,7 @@ pub fn analyze_aggregates(aggregates: &Aggregates) -> Result<TableAnalysis> {
             .map_err(|error| error.hint(format!("it is missing in the metric '{name}'")))?;
         baseline.clone_from(&ordered[0]);
     }
-    Ok(aggregate_analysis(aggregates, &baseline))
+    aggregate_analysis(aggregates, &baseline)
 }
 
 /// Reads sums from a table with a row per variant: the columns `variant`, `number_of_samples`, `sum`, `sum_squares`, and as

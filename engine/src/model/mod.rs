@@ -27,6 +27,7 @@ pub mod query_node;
 pub mod saved_metric;
 pub mod secondary;
 pub mod settings;
+pub mod stats_config;
 pub(crate) mod suggest;
 pub mod table_aggregate;
 pub mod table_metric;

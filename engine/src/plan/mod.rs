@@ -16,6 +16,7 @@ mod matching;
 mod measure;
 mod moments;
 mod population;
+mod statistics;
 mod table;
 mod unit;
 mod units;
@@ -32,6 +33,7 @@ pub use matching::{EventMatch, EventPattern};
 pub use measure::{Deadline, Exclusion, FunnelMeasure, Measure, TrendMeasure};
 pub use moments::interval_ends;
 pub use population::{BASELINE, Population, TimeRange};
+pub use statistics::Statistics;
 pub use table::table_variants;
 pub use unit::Unit;
 pub use units::{
@@ -64,6 +66,8 @@ pub struct Plan {
     pub population: Population,
     /// What is computed from them.
     pub measure: Measure,
+    /// How that is judged.
+    pub statistics: Statistics,
 }
 
 /// The generation of rules a plan follows.
@@ -196,7 +200,7 @@ fn plan(
     as_of: Timestamp,
 ) -> Result<Plan> {
     let Asked { semantics, role, metric, exposure, filter } = asked;
-    refuse_other_statistics(experiment)?;
+    let statistics = Statistics::of(experiment)?;
     let library = &library.at(as_of);
     let range = range(experiment, as_of)?;
     let mut population = Population::new(experiment, flag, library, range, metric.filter_test_accounts())?;
@@ -208,7 +212,7 @@ fn plan(
             Measure::Funnel(FunnelMeasure::new(funnel, library)?)
         }
     };
-    Ok(Plan { semantics, role, population, measure })
+    Ok(Plan { semantics, role, population, measure, statistics })
 }
 
 /// When an experiment is looked at, as of a moment.
@@ -223,18 +227,4 @@ fn range(experiment: &Experiment, as_of: Timestamp) -> Result<TimeRange> {
 
 fn no_start() -> Error {
     Error::not_ready("Experiment does not have a start date").hint("launch it first: `abduck experiment launch KEY`")
-}
-
-/// Refuses statistics other than the compatible ones of version 1: only these are built.
-fn refuse_other_statistics(experiment: &Experiment) -> Result<()> {
-    let asked = experiment.stats_config.iter().filter(|(_, value)| !value.is_null());
-    match asked.into_iter().find(|(key, value)| *key != "version" || **value != 1) {
-        None => Ok(()),
-        Some((key, value)) => Err(Error::invalid_field(
-            format!("stats_config.{key}"),
-            "unsupported",
-            format!("the statistics setting {value} is not supported yet"),
-        )
-        .hint("supported: {\"version\": 1}, or no settings")),
-    }
 }

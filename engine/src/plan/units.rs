@@ -5,14 +5,15 @@ use serde::Serialize;
 
 use super::exposure::test_accounts;
 use super::{
-    BASELINE, Buckets, Condition, EventMatch, Library, MetricRole, Plan, Population, Semantics, TimeRange, Unit,
+    BASELINE, Buckets, Condition, EventMatch, Library, MetricRole, Plan, Population, Semantics, Statistics, TimeRange,
+    Unit,
 };
 use super::{Measure, no_start};
 use crate::error::{Error, Result};
 use crate::model::entity::{Entity, EntitySource};
 use crate::model::experiment::Experiment;
 use crate::model::experiment_metric::{
-    Aggregation, ExperimentMetric, Measured, Outliers, QuantileOf, Retention, Source, SourceKind, Span, SpanUnit,
+    Aggregation, ExperimentMetric, Goal, Measured, Outliers, QuantileOf, Retention, Source, SourceKind, Span, SpanUnit,
     StartHandling, TableSource, ValueOf,
 };
 use crate::model::exposure_criteria::{ExposureConfig, ExposureCriteria, SeveralVariants};
@@ -200,7 +201,10 @@ pub fn compile_metric(
         days: Buckets::cover(range, Interval::Day, &library.settings)?,
         scanned,
     };
-    Ok(Plan { semantics: Semantics::Modern, role, population, measure: Measure::Units(Box::new(measure)) })
+    let lower_is_better = metric.goal == Goal::Decrease;
+    let statistics = Statistics { lower_is_better, ..Statistics::of(experiment)? };
+    let measure = Measure::Units(Box::new(measure));
+    Ok(Plan { semantics: Semantics::Modern, role, population, measure, statistics })
 }
 
 /// Plans who is exposed to an experiment by the modern rules, and to which variants (M-10 to M-14).
@@ -235,7 +239,8 @@ pub fn compile_exposure_view(
         scanned: range,
     };
     let measure = Measure::Units(Box::new(measure));
-    Ok(Plan { semantics: Semantics::Modern, role: MetricRole::Primary, population, measure })
+    let statistics = Statistics::default();
+    Ok(Plan { semantics: Semantics::Modern, role: MetricRole::Primary, population, measure, statistics })
 }
 
 /// How far after the end of the experiment a metric looks.

@@ -25,6 +25,12 @@ pub fn probability(probability: f64) -> String {
     }
 }
 
+/// A p-value: `0.031`; never shown as 0.
+#[must_use]
+pub fn p_value(p_value: f64) -> String {
+    if p_value == 0.0 { "< 1e-300".into() } else { significant_digits(p_value, 2) }
+}
+
 /// A number with a few significant digits; in scientific notation when tiny or huge.
 #[must_use]
 pub fn significant_digits(value: f64, digits: usize) -> String {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::report::html::escape;
 use crate::report::number;
 use crate::report::table::{Cell, Table};
+use crate::report::units::interval_cell;
 use crate::results::{TableAnalysis, TableAnalysisRow, table_analysis_rows};
 
 /// An analysis for people to read; tables fit `width` characters where one is given.
@@ -27,14 +28,26 @@ pub fn table_analysis_verdict(analysis: &TableAnalysis) -> String {
         metrics => format!("{metrics} metrics"),
     };
     let of = analysis.rows.map_or_else(|| "sums".to_owned(), |rows| format!("{} rows", number::count(rows)));
-    format!("{metrics} of {of}, compared with {}. Observed values; they are not judged.", analysis.baseline)
+    format!("{metrics} of {of}, compared with {}.", analysis.baseline)
 }
 
 /// One row per metric, breakdown and variant.
 #[must_use]
 pub fn table_analysis_table(analysis: &TableAnalysis) -> Table {
     let has_breakdowns = !analysis.breakdown_columns.is_empty();
-    let mut columns = vec!["metric", "type", "variant", "units", "sum", "value", "lift"];
+    let mut columns = vec![
+        "metric",
+        "type",
+        "variant",
+        "units",
+        "sum",
+        "value",
+        "lift",
+        "any-time interval",
+        "p any-time",
+        "p fixed",
+        "chance to win",
+    ];
     if has_breakdowns {
         columns.insert(2, "among");
     }
@@ -73,6 +86,10 @@ fn cells(row: &TableAnalysisRow) -> Vec<Cell> {
         Cell::number(sum(row.sum), row.sum),
         Cell::optional(row.value, shown),
         Cell::optional(row.rel_effect_size, number::signed_percent),
+        interval_cell(row.rel_effect_size_ci_lower, row.rel_effect_size_ci_upper),
+        Cell::optional(row.p_value, number::p_value),
+        Cell::optional(row.p_value_fixed_horizon, number::p_value),
+        Cell::optional(row.chance_to_win, number::probability),
     ]
 }
 

@@ -13,6 +13,7 @@ use crate::results::{
     ExperimentResult, ExperimentSummary, ListedResult, MetricResult, Provenance, SecondaryResult, TrendCount,
     VariantRow, Warning, rows,
 };
+use crate::stats::comparison::Comparison;
 use crate::stats::{Estimates, MissingData, Observations, Outcome, Rule, Rung, Shortfall, SignificanceCode};
 
 /// The width of the plot, in characters.
@@ -206,17 +207,41 @@ pub(super) fn warnings(warnings: &[Warning]) -> String {
     warnings.iter().map(warning).collect()
 }
 
-/// The values are shown, but no claim is made.
+/// What is lacking, or how each variant compares with the baseline.
 fn observed_text(observed: &Observations) -> String {
     let lacking = observed.shortfalls.iter().map(|(variant, lacks)| {
         let lacks: Vec<_> = lacks.iter().map(|lack| shortfall(*lack)).collect();
         format!("{variant} has {}", lacks.join(" and "))
     });
     let lacking: Vec<_> = lacking.collect();
-    if lacking.is_empty() {
-        return "Observed values; they are not judged.".into();
+    if !lacking.is_empty() && observed.comparisons.against_baseline.is_empty() {
+        return format!("Undecided: {}.", lacking.join("; "));
     }
-    format!("Undecided: {}.", lacking.join("; "))
+    let compared =
+        observed.comparisons.against_baseline.iter().map(|(variant, comparison)| compared(variant, comparison));
+    let mut sentences: Vec<String> = compared.collect();
+    if sentences.is_empty() {
+        return "Undecided: there is no second variant, or nothing varies.".into();
+    }
+    if !lacking.is_empty() {
+        sentences.push(format!("{}.", lacking.join("; ")));
+    }
+    sentences.join(" ")
+}
+
+/// One sentence on a variant and the baseline, by the answer that holds at every look.
+fn compared(variant: &str, comparison: &Comparison) -> String {
+    let direction = if comparison.difference >= 0.0 { "above" } else { "below" };
+    let p_value = number::p_value(comparison.anytime_valid.p_value);
+    if comparison.anytime_valid.significant {
+        return format!("{variant} is {direction} the baseline (any-time p {p_value}).");
+    }
+    let fixed = if comparison.fixed_horizon.significant {
+        "; a single planned look would call it significant, repeated looks do not"
+    } else {
+        ""
+    };
+    format!("No clear difference between {variant} and the baseline yet (any-time p {p_value}){fixed}.")
 }
 
 fn shortfall(lack: Shortfall) -> &'static str {
@@ -224,6 +249,7 @@ fn shortfall(lack: Shortfall) -> &'static str {
         Shortfall::NotEnoughExposures => "fewer than 50 units",
         Shortfall::NotEnoughMetricData => "fewer than 5 conversions",
         Shortfall::BaselineMeanIsZero => "a mean of zero",
+        Shortfall::NoVariation => "the same value for all units",
     }
 }
 

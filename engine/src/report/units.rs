@@ -31,7 +31,11 @@ pub(super) fn table(metric_type: &str, variants: &[UnitVariant], rows: &[Variant
     let is_judged = rows.iter().any(|row| row.chance_to_win.is_some() || row.rate_ci_lower.is_some());
     let mut names = vec!["variant"];
     names.extend(names_of(metric_type));
-    names.extend(if is_judged { &["95 % interval", "lift", "chance to win"][..] } else { &["lift"] });
+    names.extend(if is_judged {
+        &["95 % interval", "lift", "any-time interval", "p any-time", "p fixed", "chance to win"][..]
+    } else {
+        &["lift"]
+    });
     let mut table = Table::new(&names);
     for (variant, row) in variants.iter().zip(rows) {
         let mut cells = vec![Cell::text(&variant.key)];
@@ -41,11 +45,24 @@ pub(super) fn table(metric_type: &str, variants: &[UnitVariant], rows: &[Variant
         }
         cells.push(Cell::optional(row.rel_effect_size, number::signed_percent));
         if is_judged {
+            cells.push(interval_cell(row.rel_effect_size_ci_lower, row.rel_effect_size_ci_upper));
+            cells.push(Cell::optional(row.p_value, number::p_value));
+            cells.push(Cell::optional(row.p_value_fixed_horizon, number::p_value));
             cells.push(Cell::optional(row.chance_to_win, number::probability));
         }
         table.push(cells);
     }
     table
+}
+
+/// An interval of a lift.
+pub(super) fn interval_cell(lower: Option<f64>, upper: Option<f64>) -> Cell {
+    match (lower, upper) {
+        (Some(lower), Some(upper)) => {
+            Cell::text(format!("{} to {}", number::signed_percent(lower), number::signed_percent(upper)))
+        }
+        _ => Cell::missing(),
+    }
 }
 
 /// What stands behind a modern metric: steps, breakdowns, and units that saw several variants, each with a heading.

@@ -74,7 +74,7 @@ fn query_node(metric: &MetricEntry, result: &ExperimentResult) -> Result<Value> 
     if let MetricResult::Trend { variants, .. } = &result.result {
         body.insert("variants".into(), variants.iter().map(whole_variant).collect());
     }
-    body.insert("stats_version".into(), json!(1));
+    body.insert("stats_version".into(), json!(estimates.stats_version));
     body.insert("last_refresh".into(), json!(result.last_refresh));
     body.insert("is_cached".into(), json!(result.is_cached));
     Ok(Value::Object(body))
@@ -143,7 +143,8 @@ fn judged(result: &MetricResult, estimates: &Estimates) -> Map<String, Value> {
     match result {
         MetricResult::Trend { variants, .. } => {
             body.insert("variants".into(), variants.iter().map(trend_variant).collect());
-            body.insert("p_value".into(), json!(significance.p_value));
+            // Trends of version 2 have a loss, which the reference puts here (reference statistics, section 3).
+            body.insert("p_value".into(), json!(significance.p_value.or(significance.expected_loss)));
         }
         MetricResult::Funnel { variants, .. } => {
             body.insert("variants".into(), variants.iter().map(funnel_variant).collect());

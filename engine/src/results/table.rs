@@ -26,6 +26,16 @@ pub struct VariantRow {
     pub rate_ci_upper: Option<f64>,
     /// The probability that the variant is the best of all.
     pub chance_to_win: Option<f64>,
+    /// What choosing the variant costs on average where another is better, in the unit of the rate; modern metrics only.
+    pub expected_loss: Option<f64>,
+    /// The lower end of the anytime-valid 95 % interval of `rel_effect_size`; modern metrics only.
+    pub rel_effect_size_ci_lower: Option<f64>,
+    /// The upper end of the anytime-valid 95 % interval of `rel_effect_size`; modern metrics only.
+    pub rel_effect_size_ci_upper: Option<f64>,
+    /// The anytime-valid p-value of no difference from the baseline; modern metrics only.
+    pub p_value: Option<f64>,
+    /// The p-value for a single look at a moment chosen beforehand; modern metrics only.
+    pub p_value_fixed_horizon: Option<f64>,
 }
 
 /// The rows of a result, the baseline first.
@@ -58,7 +68,12 @@ fn row(key: &str, units: f64, count: f64, outcome: &Outcome) -> VariantRow {
     };
     let rate = estimates.map(|estimates| &estimates.rate).or(observed.map(|observed| &observed.value));
     let lift = estimates.map(|estimates| &estimates.relative_lift).or(observed.map(|observed| &observed.relative_lift));
-    let interval = estimates.and_then(|estimates| estimates.credible_intervals.get(key).copied());
+    let belief = observed.and_then(|observed| observed.comparisons.beliefs.get(key));
+    let interval = estimates
+        .and_then(|estimates| estimates.credible_intervals.get(key).copied())
+        .or(belief.map(|belief| belief.credible_interval));
+    let comparison = observed.and_then(|observed| observed.comparisons.against_baseline.get(key));
+    let relative = comparison.and_then(|comparison| comparison.anytime_valid.relative_interval);
     VariantRow {
         variant: key.to_owned(),
         units,
@@ -67,6 +82,13 @@ fn row(key: &str, units: f64, count: f64, outcome: &Outcome) -> VariantRow {
         rel_effect_size: lift.and_then(|lift| lift.get(key).copied()),
         rate_ci_lower: interval.map(|[lower, _]| lower),
         rate_ci_upper: interval.map(|[_, upper]| upper),
-        chance_to_win: estimates.and_then(|estimates| estimates.probability.get(key).copied()),
+        chance_to_win: estimates
+            .and_then(|estimates| estimates.probability.get(key).copied())
+            .or(belief.map(|belief| belief.probability_best)),
+        expected_loss: belief.map(|belief| belief.expected_loss),
+        rel_effect_size_ci_lower: relative.map(|[lower, _]| lower),
+        rel_effect_size_ci_upper: relative.map(|[_, upper]| upper),
+        p_value: comparison.map(|comparison| comparison.anytime_valid.p_value),
+        p_value_fixed_horizon: comparison.map(|comparison| comparison.fixed_horizon.p_value),
     }
 }

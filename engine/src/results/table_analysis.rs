@@ -5,12 +5,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::error::Result;
 use crate::model::experiment_metric::Outliers;
 use crate::model::table_aggregate::{AggregateSums, Aggregates, OtherRole};
 use crate::model::table_metric::{MissingValues, TableMetric, TableQuestion, TableValue};
 use crate::results::units::unit_variant;
 use crate::results::{UnitVariant, Warning};
-use crate::stats::{Moments, Outcome, TableCells, TableMetricCells, UnitCell, observe_table};
+use crate::stats::{BreakdownCells, Moments, Outcome, TableCells, TableMetricCells, UnitCell, observe_table};
 
 /// The version of the JSON form of [`TableAnalysis`]; it grows when a reader would have to change.
 const FORMAT_VERSION: u32 = 1;
@@ -98,6 +99,18 @@ pub struct TableAnalysisRow {
     pub value: Option<f64>,
     /// How much larger the value is than the baseline's, as a share of it.
     pub rel_effect_size: Option<f64>,
+    /// The lower end of the anytime-valid 95 % interval of `rel_effect_size`.
+    pub rel_effect_size_ci_lower: Option<f64>,
+    /// The upper end of the anytime-valid 95 % interval of `rel_effect_size`.
+    pub rel_effect_size_ci_upper: Option<f64>,
+    /// The anytime-valid p-value of no difference from the baseline.
+    pub p_value: Option<f64>,
+    /// The p-value for a single look at a moment chosen beforehand.
+    pub p_value_fixed_horizon: Option<f64>,
+    /// The probability that the variant is the best of all.
+    pub chance_to_win: Option<f64>,
+    /// What choosing the variant costs on average where another is better, in the unit of the value.
+    pub expected_loss: Option<f64>,
 }
 
 impl TableAnalysis {
@@ -109,15 +122,18 @@ impl TableAnalysis {
 }
 
 /// Puts the cells of a table into their outward form.
-#[must_use]
-pub fn table_analysis(question: &TableQuestion, cells: &TableCells) -> TableAnalysis {
+///
+/// # Errors
+/// As [`observe_table`].
+pub fn table_analysis(question: &TableQuestion, cells: &TableCells) -> Result<TableAnalysis> {
     let metrics = question.metrics.iter().zip(&cells.metrics);
     let left_out =
         LeftOutRows { without_variant: cells.without_variant, with_unknown_variant: cells.with_unknown_variant };
     let mut warnings = left_out_warning(left_out, cells.rows);
     warnings.extend(metrics.clone().filter_map(|((name, _), cells)| missing_warning(name, question.missing, cells)));
     warnings.extend(single_variant(cells.variants.len()));
-    TableAnalysis {
+    let judged = metrics.map(|((name, metric), cells)| Ok((name.clone(), result(question, metric, cells)?)));
+    Ok(TableAnalysis {
         format_version: FORMAT_VERSION,
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
         baseline: cells.variants.first().cloned().unwrap_or_default(),
@@ -125,39 +141,45 @@ pub fn table_analysis(question: &TableQuestion, cells: &TableCells) -> TableAnal
         left_out,
         breakdown_columns: question.breakdowns.clone(),
         missing: question.missing,
-        metrics: metrics.map(|((name, metric), cells)| (name.clone(), result(question, metric, cells))).collect(),
+        metrics: judged.collect::<Result<_>>()?,
         warnings,
-    }
+    })
 }
 
-fn result(question: &TableQuestion, metric: &TableMetric, cells: &TableMetricCells) -> TableMetricResult {
+fn result(question: &TableQuestion, metric: &TableMetric, cells: &TableMetricCells) -> Result<TableMetricResult> {
     let outward = |cells: &[UnitCell]| -> Vec<UnitVariant> {
         let is_ratio = matches!(metric.value, TableValue::Ratio { .. });
         cells.iter().map(|cell| unit_variant(cell, is_ratio, metric.covariate.is_some())).collect()
     };
-    let outcome = |cells: &[UnitCell]| Outcome::Observed(Box::new(observe_table(&metric.value, cells)));
+    let outcome = |cells: &[UnitCell]| -> Result<Outcome> {
+        Ok(Outcome::Observed(Box::new(observe_table(&metric.value, cells, metric.covariate.is_some())?)))
+    };
     let value = |value: &Option<String>| value.clone().map_or(Value::Null, Value::String);
-    let breakdowns = cells.breakdowns.iter().map(|part| TableBreakdown {
-        properties: question.breakdowns.iter().cloned().zip(part.values.iter().map(value)).collect(),
-        variants: outward(&part.variants),
-        outcome: outcome(&part.variants),
-    });
-    TableMetricResult {
+    let breakdown = |part: &BreakdownCells| {
+        Ok(TableBreakdown {
+            properties: question.breakdowns.iter().cloned().zip(part.values.iter().map(value)).collect(),
+            variants: outward(&part.variants),
+            outcome: outcome(&part.variants)?,
+        })
+    };
+    Ok(TableMetricResult {
         metric_type: metric.metric_type().to_owned(),
         definition: metric.definition.clone(),
         variants: outward(&cells.variants),
-        breakdowns: breakdowns.collect(),
+        breakdowns: cells.breakdowns.iter().map(breakdown).collect::<Result<_>>()?,
         units_with_missing_values: cells.units_with_missing_values,
-        outcome: outcome(&cells.variants),
-    }
+        outcome: outcome(&cells.variants)?,
+    })
 }
 
 /// Puts sums into their outward form.
-#[must_use]
-pub fn aggregate_analysis(aggregates: &Aggregates, baseline: &str) -> TableAnalysis {
-    let metrics = aggregates.metrics.iter().map(|(name, variants)| (name.clone(), aggregate(variants, baseline)));
+///
+/// # Errors
+/// As [`observe_table`].
+pub fn aggregate_analysis(aggregates: &Aggregates, baseline: &str) -> Result<TableAnalysis> {
+    let judged = aggregates.metrics.iter().map(|(name, variants)| Ok((name.clone(), aggregate(variants, baseline)?)));
     let fewest = aggregates.metrics.values().map(IndexMap::len).min().unwrap_or(0);
-    TableAnalysis {
+    Ok(TableAnalysis {
         format_version: FORMAT_VERSION,
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
         baseline: baseline.to_owned(),
@@ -165,12 +187,12 @@ pub fn aggregate_analysis(aggregates: &Aggregates, baseline: &str) -> TableAnaly
         left_out: LeftOutRows::default(),
         breakdown_columns: Vec::new(),
         missing: None,
-        metrics: metrics.collect(),
+        metrics: judged.collect::<Result<_>>()?,
         warnings: single_variant(fewest).into_iter().collect(),
-    }
+    })
 }
 
-fn aggregate(variants: &IndexMap<String, AggregateSums>, baseline: &str) -> TableMetricResult {
+fn aggregate(variants: &IndexMap<String, AggregateSums>, baseline: &str) -> Result<TableMetricResult> {
     let mut ordered: Vec<_> = variants.iter().collect();
     ordered.sort_by_key(|(key, _)| *key != baseline);
     let cell = |(key, sums): &(&String, &AggregateSums)| {
@@ -196,14 +218,15 @@ fn aggregate(variants: &IndexMap<String, AggregateSums>, baseline: &str) -> Tabl
     } else {
         TableValue::Mean { column: column(), outliers: Outliers::default() }
     };
-    TableMetricResult {
+    let has_covariate = role == Some(OtherRole::Covariate);
+    Ok(TableMetricResult {
         metric_type: if is_ratio { "ratio" } else { "mean" }.to_owned(),
         definition: Map::new(),
-        outcome: Outcome::Observed(Box::new(observe_table(&value, &cells))),
-        variants: cells.iter().map(|cell| unit_variant(cell, is_ratio, role == Some(OtherRole::Covariate))).collect(),
+        outcome: Outcome::Observed(Box::new(observe_table(&value, &cells, has_covariate)?)),
+        variants: cells.iter().map(|cell| unit_variant(cell, is_ratio, has_covariate)).collect(),
         breakdowns: Vec::new(),
         units_with_missing_values: 0,
-    }
+    })
 }
 
 fn left_out_warning(left_out: LeftOutRows, rows: u64) -> Vec<Warning> {
@@ -270,6 +293,9 @@ fn row(
         Outcome::Observed(observed) => Some(observed),
         Outcome::Estimated(_) | Outcome::Undecided(_) => None,
     };
+    let comparison = observed.and_then(|observed| observed.comparisons.against_baseline.get(&variant.key));
+    let relative = comparison.and_then(|comparison| comparison.anytime_valid.relative_interval);
+    let belief = observed.and_then(|observed| observed.comparisons.beliefs.get(&variant.key));
     TableAnalysisRow {
         metric: name.to_owned(),
         metric_type: metric.metric_type.clone(),
@@ -279,5 +305,11 @@ fn row(
         sum: variant.sum,
         value: observed.and_then(|observed| observed.value.get(&variant.key).copied()),
         rel_effect_size: observed.and_then(|observed| observed.relative_lift.get(&variant.key).copied()),
+        rel_effect_size_ci_lower: relative.map(|[lower, _]| lower),
+        rel_effect_size_ci_upper: relative.map(|[_, upper]| upper),
+        p_value: comparison.map(|comparison| comparison.anytime_valid.p_value),
+        p_value_fixed_horizon: comparison.map(|comparison| comparison.fixed_horizon.p_value),
+        chance_to_win: belief.map(|belief| belief.probability_best),
+        expected_loss: belief.map(|belief| belief.expected_loss),
     }
 }

@@ -239,7 +239,7 @@ const fn reciprocals<const COUNT: usize>(first: f64, step: f64) -> [f64; COUNT] 
 }
 
 /// `v - ln(1 + v)`, at least 0, without cancellation.
-fn excess_over_log(v: f64) -> f64 {
+pub(super) fn excess_over_log(v: f64) -> f64 {
     if v.abs() > 0.5 {
         return v - v.ln_1p();
     }
@@ -291,7 +291,7 @@ pub(super) fn odds_shares(a: f64, b: f64, offset: f64) -> (f64, f64) {
 }
 
 /// What Stirling's formula leaves out of `ln Gamma(x)`: `ln Gamma(x) - (x - 1/2) ln x + x - ln sqrt(2 pi)`.
-fn stirling_error(x: f64) -> f64 {
+pub(super) fn stirling_error(x: f64) -> f64 {
     if x < 10.0 {
         return libm::lgamma(x) - (x - 0.5) * x.ln() + x - LN_SQRT_2_PI;
     }

@@ -5,9 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::plan::{BASELINE, Measure, Plan, Semantics};
+use crate::model::stats_config::Generation;
+use crate::plan::{BASELINE, Counting, Measure, Plan, Semantics, TrendValue};
 use crate::stats::legacy_funnel::{self, FunnelArm};
 use crate::stats::legacy_trend::{self, TrendArm};
+use crate::stats::second;
 use crate::stats::{
     FunnelCell, FunnelCells, Judgement, Measured, Observations, Significance, TrendCell, TrendCells, observe,
 };
@@ -20,7 +22,7 @@ pub enum Outcome {
     Estimated(Box<Estimates>),
     /// There was not enough to judge.
     Undecided(MissingData),
-    /// The values were observed; they are not judged.
+    /// The values of a modern metric, what they lack, and how the variants compare.
     Observed(Box<Observations>),
 }
 
@@ -39,6 +41,14 @@ pub struct Estimates {
     pub relative_lift: IndexMap<String, f64>,
     /// The verdict and the ladder of rules that led to it.
     pub significance: Significance,
+    /// The version of the compatible statistics: 1, or 2 where the experiment asks for it. Only in version 1 do the
+    /// probabilities add up to 1; in version 2 those of the test variants are of beating the baseline alone.
+    #[serde(default = "first_version")]
+    pub stats_version: u8,
+}
+
+fn first_version() -> u8 {
+    1
 }
 
 /// What a metric lacks to be judged: the four booleans of the reference system, and what else can be wrong.
@@ -69,11 +79,11 @@ pub struct MissingData {
 pub fn judge(plan: &Plan, measured: &Measured) -> Result<Outcome> {
     match measured {
         Measured::Units(cells) => match &plan.measure {
-            Measure::Units(measure) => Ok(Outcome::Observed(Box::new(observe(measure, cells)))),
+            Measure::Units(measure) => Ok(Outcome::Observed(Box::new(observe(measure, cells, &plan.statistics)?))),
             Measure::Trend(_) | Measure::Funnel(_) => Err(Error::bug("units were measured for another kind of metric")),
         },
-        Measured::Trend(cells) => judge_trend(cells, plan.semantics),
-        Measured::Funnel(cells) => judge_funnel(cells),
+        Measured::Trend(cells) => judge_trend(cells, plan),
+        Measured::Funnel(cells) => judge_funnel(cells, plan.statistics.config.generation),
     }
 }
 
@@ -116,8 +126,13 @@ pub fn funnel_arms(cells: &FunnelCells) -> Vec<FunnelArm> {
     present.iter().map(arm).collect()
 }
 
-fn judge_trend(cells: &TrendCells, semantics: Semantics) -> Result<Outcome> {
-    let arms = trend_arms(cells, semantics);
+fn judge_trend(cells: &TrendCells, plan: &Plan) -> Result<Outcome> {
+    let (semantics, generation) = (plan.semantics, plan.statistics.config.generation);
+    // Only the first generation cuts counts to whole numbers (reference statistics, section 2).
+    let arms = match generation {
+        Generation::First => trend_arms(cells, semantics),
+        Generation::Second => trend_arms(cells, Semantics::QueryNode),
+    };
     let mut lack = lack(arms.iter().map(|arm| arm.key.as_str()), arms.is_empty());
     lack.no_exposures = match semantics {
         Semantics::Compatible | Semantics::Modern => None,
@@ -130,11 +145,16 @@ fn judge_trend(cells: &TrendCells, semantics: Semantics) -> Result<Outcome> {
     // The fallback of Q-X6 is for the statistics only: a rate per exposed unit needs exposed units.
     let exposed = cells.present().into_iter().filter(|cell| cell.exposures > 0.0);
     let rates = exposed.map(|cell| (cell.variant.clone(), cells.count(cell) / cell.exposures)).collect();
-    let judgement = legacy_trend::judge(arms.first(), &arms[1..])?;
-    Ok(Outcome::Estimated(Box::new(estimates(judgement, rates))))
+    let (control, tests) = (arms.first(), arms.get(1..).unwrap_or_default());
+    let judgement = match generation {
+        Generation::First => legacy_trend::judge(control, tests)?,
+        Generation::Second if sums_a_value(plan) => second::continuous::judge(control, tests)?,
+        Generation::Second => second::count::judge(control, tests)?,
+    };
+    Ok(Outcome::Estimated(Box::new(estimates(judgement, rates, generation))))
 }
 
-fn judge_funnel(cells: &FunnelCells) -> Result<Outcome> {
+fn judge_funnel(cells: &FunnelCells, generation: Generation) -> Result<Outcome> {
     let arms = funnel_arms(cells);
     let nobody = arms.is_empty() && cells.persons_without_variant + cells.persons_with_foreign_variant == 0;
     let lack = lack(arms.iter().map(|arm| arm.key.as_str()), nobody);
@@ -143,11 +163,23 @@ fn judge_funnel(cells: &FunnelCells) -> Result<Outcome> {
     }
     let rate = |arm: &FunnelArm| arm.success_count / (arm.success_count + arm.failure_count);
     let rates = arms.iter().map(|arm| (arm.key.clone(), rate(arm))).collect();
-    let judgement = legacy_funnel::judge(arms.first(), &arms[1..])?;
-    Ok(Outcome::Estimated(Box::new(estimates(judgement, rates))))
+    let (control, tests) = (arms.first(), arms.get(1..).unwrap_or_default());
+    let judgement = match generation {
+        Generation::First => legacy_funnel::judge(control, tests)?,
+        Generation::Second => second::funnel::judge(control, tests)?,
+    };
+    Ok(Outcome::Estimated(Box::new(estimates(judgement, rates, generation))))
 }
 
-fn estimates(judgement: Judgement, rate: IndexMap<String, f64>) -> Estimates {
+/// Whether the second generation takes a trend for a continuous metric (reference statistics, section 1).
+fn sums_a_value(plan: &Plan) -> bool {
+    match &plan.measure {
+        Measure::Trend(trend) => matches!(trend.value, TrendValue::Cumulative(Counting::Sum { .. })),
+        Measure::Funnel(_) | Measure::Units(_) => false,
+    }
+}
+
+fn estimates(judgement: Judgement, rate: IndexMap<String, f64>, generation: Generation) -> Estimates {
     let baseline = rate.get(BASELINE).copied().filter(|rate| *rate > 0.0);
     let lift = |baseline: f64| {
         let others = rate.iter().filter(|(key, _)| *key != BASELINE);
@@ -160,6 +192,10 @@ fn estimates(judgement: Judgement, rate: IndexMap<String, f64>) -> Estimates {
         rate,
         relative_lift,
         significance: judgement.significance,
+        stats_version: match generation {
+            Generation::First => 1,
+            Generation::Second => 2,
+        },
     }
 }
 

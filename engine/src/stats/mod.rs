@@ -5,9 +5,17 @@
 //!
 //! - [`dist`]: distributions that stay accurate for counts in the hundreds of millions and far into the tails.
 //! - [`bayes`]: which of several posteriors is best, how surely, and what a wrong choice would cost.
+//! - [`comparison`]: how the variants of a modern metric compare, from [`inference`] (tests and intervals) and [`believed`]
+//!   (bell-shaped posteriors).
+//! - [`modern`]: the newest compatible methods, from sums to the answers of the reference.
 //! - [`significance`]: the verdict, and the ladder of checks that led to it.
 //! - [`poisson`]: the exact test of two event rates.
+//! - [`conjugate`], [`lognormal`]: further priors and posteriors.
 //! - [`legacy_funnel`], [`legacy_trend`]: the compatible first-generation statistics of conversion and of count metrics.
+//! - [`second`]: those of the second generation.
+//! - [`proportion`], [`quantile`], [`mixture`]: classical and exact tests of shares and quantiles, and tests for any number of looks.
+//! - [`many`]: families of comparisons. [`mismatch`]: is the split as it should be?
+//! - [`power`], [`group_sequential`], [`rule_of_thumb`]: planning.
 //!
 //! Sources: the reference statistics (section numbers are named at each item); C. Loader, "Fast and accurate computation of
 //! binomial probabilities" (2000), for densities that do not cancel; E. Miller, "Formulas for Bayesian A/B testing", for the
@@ -22,14 +30,31 @@ mod quadrature;
 mod secondary;
 
 pub mod bayes;
+pub mod believed;
+pub mod comparison;
+mod compatible;
+pub mod conjugate;
 pub mod dist;
+pub mod group_sequential;
+pub mod inference;
 pub mod legacy_funnel;
 pub mod legacy_trend;
+pub mod lognormal;
+pub mod many;
+pub mod mismatch;
+pub mod mixture;
+pub mod modern;
 pub mod number;
 pub mod poisson;
+pub mod power;
+pub mod proportion;
+pub mod quantile;
+pub mod rule_of_thumb;
+pub mod second;
 pub mod significance;
 
 pub use bayes::{Bounded, Posterior};
+pub use compatible::CompatibleAnswer;
 pub use judge::{Estimates, MissingData, Outcome, funnel_arms, judge, trend_arms};
 pub use legacy_funnel::FunnelArm;
 pub use legacy_trend::TrendArm;

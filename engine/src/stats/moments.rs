@@ -122,6 +122,12 @@ impl Moments {
         }
     }
 
+    /// The number of units, as a number to compute with.
+    #[must_use]
+    pub fn count_as_number(&self) -> f64 {
+        to_double(self.count)
+    }
+
     /// The mean; 0 of nothing.
     #[must_use]
     pub fn mean(&self) -> f64 {
@@ -138,6 +144,27 @@ impl Moments {
     #[must_use]
     pub fn variance(&self) -> Option<f64> {
         (self.count > 1).then(|| self.second_moment / to_double(self.count - 1))
+    }
+
+    /// The variance per unit of the ratio of both sums, by the delta method (reference statistics, section 10.1); `None` of
+    /// fewer than two units or where the second values add up to nothing.
+    ///
+    /// ```
+    /// use abduck::stats::Moments;
+    ///
+    /// let per_click = Moments::of(&[(2.0, 1.0), (4.0, 2.0), (9.0, 3.0)]);
+    /// assert!((per_click.ratio_unit_variance().unwrap() - 0.4375).abs() < 1e-15);
+    /// ```
+    #[must_use]
+    pub fn ratio_unit_variance(&self) -> Option<f64> {
+        let (mean, below) = (self.mean(), self.other_mean());
+        if self.count < 2 || below == 0.0 {
+            return None;
+        }
+        let ratio = mean / below;
+        let second_moment =
+            self.second_moment - 2.0 * ratio * self.other.co_moment + ratio * ratio * self.other.second_moment;
+        Some(second_moment.max(0.0) / to_double(self.count - 1) / (below * below))
     }
 
     /// The sum of squares, as the reference reports it (M-2).

@@ -1,14 +1,17 @@
-//! What modern metrics show before they are judged: the observed values, and what is too little to judge (M-66).
+//! What modern metrics show: the observed values, what is too little to judge (M-66), and how the rest compares.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::error::Result;
 use crate::model::table_metric::TableValue;
-use crate::plan::{BASELINE, UnitMeasure, UnitValue};
+use crate::plan::{BASELINE, Statistics, UnitMeasure, UnitValue};
+use crate::stats::comparison::{self, Arm, Comparisons, Nature};
+use crate::stats::inference::Estimate;
 use crate::stats::{UnitCell, UnitCells};
 
-/// The observed values of a modern metric.
+/// The observed values of a modern metric, and how its variants compare.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Observations {
@@ -18,6 +21,9 @@ pub struct Observations {
     pub relative_lift: IndexMap<String, f64>,
     /// What each variant lacks to be judged; only variants that lack something.
     pub shortfalls: IndexMap<String, Vec<Shortfall>>,
+    /// How the variants that lack nothing compare; empty when the baseline lacks something.
+    #[serde(default)]
+    pub comparisons: Comparisons,
 }
 
 /// What a variant lacks to be judged (M-66).
@@ -30,6 +36,8 @@ pub enum Shortfall {
     NotEnoughMetricData,
     /// The baseline's sum is 0.
     BaselineMeanIsZero,
+    /// All units have the same value, or there is no second unit.
+    NoVariation,
 }
 
 /// The fewest units that a variant is judged by (M-66).
@@ -58,46 +66,115 @@ impl UnitCell {
     }
 }
 
-/// The observed values of a modern metric, the baseline first.
-#[must_use]
-pub fn observe(measure: &UnitMeasure, cells: &UnitCells) -> Observations {
+/// The observed values of a modern metric, the baseline first, and how they compare.
+///
+/// # Errors
+/// As [`comparison::compare`].
+pub fn observe(measure: &UnitMeasure, cells: &UnitCells, statistics: &Statistics) -> Result<Observations> {
     let mut ordered: Vec<&UnitCell> = cells.variants.iter().collect();
     ordered.sort_by_key(|cell| cell.variant != BASELINE);
-    observations(BASELINE, &ordered, |cell| cell.value(measure), |cell| shortfalls(measure, cell))
+    let has_covariate = measure.covariate_microseconds.is_some();
+    let nature = nature(measure);
+    let seen = ordered
+        .iter()
+        .map(|cell| Seen::new(nature, has_covariate, cell, cell.value(measure), shortfalls(measure, cell)));
+    observations(&seen.collect::<Vec<_>>(), nature, statistics)
 }
 
-/// The observed values of a metric of a table; the first cell is the baseline's.
-#[must_use]
-pub fn observe_table(value: &TableValue, cells: &[UnitCell]) -> Observations {
-    let Some(baseline) = cells.first() else { return Observations::default() };
-    let observed = |cell: &UnitCell| match value {
-        TableValue::Quantile { .. } => cell.quantile.map(|quantile| quantile.value),
-        TableValue::Ratio { .. } => cell.ratio(),
-        TableValue::Mean { .. } | TableValue::Proportion { .. } => cell.mean(),
+/// The observed values of a metric of a table, and how they compare; the first cell is the baseline's.
+///
+/// # Errors
+/// As [`comparison::compare`].
+pub fn observe_table(value: &TableValue, cells: &[UnitCell], has_covariate: bool) -> Result<Observations> {
+    let Some(baseline) = cells.first() else { return Ok(Observations::default()) };
+    let nature = match value {
+        TableValue::Quantile { .. } => Nature::Quantile,
+        TableValue::Ratio { .. } => Nature::Ratio,
+        TableValue::Mean { .. } => Nature::Mean,
+        TableValue::Proportion { .. } => Nature::Share,
+    };
+    let observed = |cell: &UnitCell| match nature {
+        Nature::Quantile => cell.quantile.map(|quantile| quantile.value),
+        Nature::Ratio => cell.ratio(),
+        Nature::Mean | Nature::Share => cell.mean(),
     };
     let lacks = |cell: &UnitCell| {
-        lacking(
-            cell,
-            matches!(value, TableValue::Proportion { .. }),
-            !matches!(value, TableValue::Quantile { .. }) && cell.variant == baseline.variant,
-        )
+        let is_baseline_of_means = nature != Nature::Quantile && cell.variant == baseline.variant;
+        lacking(cell, nature == Nature::Share, is_baseline_of_means)
     };
-    observations(&baseline.variant, &cells.iter().collect::<Vec<_>>(), observed, lacks)
+    let seen = cells.iter().map(|cell| Seen::new(nature, has_covariate, cell, observed(cell), lacks(cell)));
+    observations(&seen.collect::<Vec<_>>(), nature, &Statistics::default())
 }
 
-fn observations(
-    baseline: &str,
-    ordered: &[&UnitCell],
-    value: impl Fn(&UnitCell) -> Option<f64>,
-    shortfalls: impl Fn(&UnitCell) -> Vec<Shortfall>,
-) -> Observations {
-    let value: IndexMap<String, f64> =
-        ordered.iter().filter_map(|cell| Some((cell.variant.clone(), value(cell)?))).collect();
-    let compared = value.get(baseline).copied().filter(|value| *value != 0.0);
-    let others = value.iter().filter(|(key, _)| *key != baseline);
-    let relative_lift = others.filter_map(|(key, value)| Some((key.clone(), value / compared? - 1.0))).collect();
-    let shortfalls = ordered.iter().map(|cell| (cell.variant.clone(), shortfalls(cell)));
-    Observations { relative_lift, shortfalls: shortfalls.filter(|(_, lacks)| !lacks.is_empty()).collect(), value }
+/// A variant as it was observed.
+struct Seen {
+    variant: String,
+    value: Option<f64>,
+    shortfalls: Vec<Shortfall>,
+    /// What it is compared by; only if it lacks nothing.
+    arm: Option<Arm>,
+}
+
+impl Seen {
+    fn new(
+        nature: Nature,
+        has_covariate: bool,
+        cell: &UnitCell,
+        value: Option<f64>,
+        mut shortfalls: Vec<Shortfall>,
+    ) -> Self {
+        let arm = value.and_then(|value| arm(nature, has_covariate, cell, value));
+        let varies = arm.as_ref().is_some_and(|arm| arm.estimate.unit_variance > 0.0);
+        if shortfalls.is_empty() && !varies {
+            shortfalls.push(Shortfall::NoVariation);
+        }
+        let arm = arm.filter(|_| shortfalls.is_empty());
+        Self { variant: cell.variant.clone(), value, shortfalls, arm }
+    }
+}
+
+/// The baseline comes first.
+fn observations(seen: &[Seen], nature: Nature, statistics: &Statistics) -> Result<Observations> {
+    let value = seen.iter().filter_map(|seen| Some((seen.variant.clone(), seen.value?))).collect();
+    let compared = seen.first().and_then(|baseline| baseline.value).filter(|value| *value != 0.0);
+    let lift = |seen: &Seen| Some((seen.variant.clone(), seen.value? / compared? - 1.0));
+    let lacking = seen.iter().filter(|seen| !seen.shortfalls.is_empty());
+    // Without a baseline there is nothing to compare with.
+    let has_baseline = seen.first().is_some_and(|baseline| baseline.arm.is_some());
+    let arms: Vec<Arm> =
+        if has_baseline { seen.iter().filter_map(|seen| seen.arm.clone()).collect() } else { Vec::new() };
+    Ok(Observations {
+        value,
+        relative_lift: seen.iter().skip(1).filter_map(lift).collect(),
+        shortfalls: lacking.map(|seen| (seen.variant.clone(), seen.shortfalls.clone())).collect(),
+        comparisons: comparison::compare(nature, &arms, statistics)?,
+    })
+}
+
+fn arm(nature: Nature, has_covariate: bool, cell: &UnitCell, value: f64) -> Option<Arm> {
+    let moments = &cell.moments;
+    let count = moments.count_as_number();
+    let unit_variance = match nature {
+        Nature::Share | Nature::Mean => moments.variance()?,
+        Nature::Ratio => moments.ratio_unit_variance()?,
+        Nature::Quantile => cell.quantile?.standard_error.powi(2) * count,
+    };
+    let has_covariate = has_covariate && matches!(nature, Nature::Share | Nature::Mean);
+    Some(Arm {
+        variant: cell.variant.clone(),
+        estimate: Estimate { count, value, unit_variance },
+        moments: *moments,
+        has_covariate,
+    })
+}
+
+fn nature(measure: &UnitMeasure) -> Nature {
+    match measure.value {
+        UnitValue::Exposure | UnitValue::Mean | UnitValue::TimeToConvert(_) => Nature::Mean,
+        UnitValue::Funnel(_) | UnitValue::Retention(_) => Nature::Share,
+        UnitValue::Ratio => Nature::Ratio,
+        UnitValue::Quantile { .. } => Nature::Quantile,
+    }
 }
 
 fn shortfalls(measure: &UnitMeasure, cell: &UnitCell) -> Vec<Shortfall> {

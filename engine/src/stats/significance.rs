@@ -178,27 +178,61 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    /// The three rungs all compatible ladders begin with: exposures of the tests and of control, then probabilities
-    /// (control first).
+    /// The three rungs the ladders of the first generation begin with: exposures of the tests and of control, then
+    /// probabilities (control first).
     pub(super) fn start(control_exposure: f64, test_exposures: &[f64], probabilities: &[f64]) -> Result<Self> {
         let (control_probability, tests) = split_probabilities(probabilities)?;
-        let mut ladder = Self { rungs: Vec::with_capacity(4), failed: None };
-        ladder.climb(Rule::TestExposure, || Ok(test_exposures.iter().copied().fold(f64::INFINITY, f64::min)))?;
-        ladder.climb(Rule::ControlExposure, || Ok(control_exposure))?;
+        let mut ladder = Self::of_exposures(control_exposure, test_exposures)?;
         // The reference compares the sum over the test arms, so that two good test arms need not beat each other.
         ladder.climb(Rule::WinProbability, || Ok(control_probability.max(tests.iter().sum())))?;
         Ok(ladder)
     }
 
+    /// The same of the second generation, where any single probability is enough.
+    pub(super) fn start_second(control_exposure: f64, test_exposures: &[f64], probabilities: &[f64]) -> Result<Self> {
+        split_probabilities(probabilities)?;
+        let mut ladder = Self::of_exposures(control_exposure, test_exposures)?;
+        let largest = probabilities.iter().copied().fold(0.0, f64::max);
+        ladder.climb_described(
+            Rule::WinProbability,
+            "the largest probability, of control to be best or of a test arm to beat it, is at least 0.9",
+            || Ok(largest),
+        )?;
+        Ok(ladder)
+    }
+
+    fn of_exposures(control_exposure: f64, test_exposures: &[f64]) -> Result<Self> {
+        let mut ladder = Self { rungs: Vec::with_capacity(4), failed: None };
+        let fewest = test_exposures.iter().copied().reduce(f64::min).unwrap_or(control_exposure);
+        ladder.climb(Rule::TestExposure, || Ok(fewest))?;
+        ladder.climb(Rule::ControlExposure, || Ok(control_exposure))?;
+        Ok(ladder)
+    }
+
     /// Adds a rung, and observes it if all rungs below it passed.
     pub(super) fn climb(&mut self, rule: Rule, observe: impl FnOnce() -> Result<f64>) -> Result<()> {
+        self.climb_described(rule, rule.description(), observe)
+    }
+
+    /// As [`Ladder::climb`], in the words of another generation.
+    pub(super) fn climb_described(
+        &mut self,
+        rule: Rule,
+        description: &str,
+        observe: impl FnOnce() -> Result<f64>,
+    ) -> Result<()> {
         let observed = if self.failed.is_none() { Some(observe()?) } else { None };
         let passed = observed.map(|value| rule.passes(value));
         if passed == Some(false) {
             self.failed = Some(rule);
         }
-        let description = rule.description().to_owned();
-        self.rungs.push(Rung { rule, description, observed, threshold: rule.threshold(), passed });
+        self.rungs.push(Rung {
+            rule,
+            description: description.to_owned(),
+            observed,
+            threshold: rule.threshold(),
+            passed,
+        });
         Ok(())
     }
 

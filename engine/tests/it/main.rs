@@ -24,6 +24,7 @@ mod filters;
 mod funnels;
 mod history;
 mod ingest;
+mod judged;
 mod lifecycle;
 mod modern;
 mod modern_rules;

@@ -1,5 +1,6 @@
 //! Runs one statistical record of the shared vectors through the public API and compares every output it names.
 
+mod arms;
 mod classical;
 mod newest;
 mod planning;
@@ -31,6 +32,7 @@ pub(super) fn run(record: &Value) -> Verdict {
         "poisson_rate_test" => poisson_rate_test(inputs),
         method => match newest::run(method, inputs)
             .or_else(|| second::run(method, inputs))
+            .or_else(|| arms::run(method, inputs))
             .or_else(|| classical::run(method, inputs))
             .or_else(|| planning::run(method, inputs))
         {

@@ -1,0 +1,305 @@
+//! How the variants of a modern metric compare: with the baseline, and with each other.
+//!
+//! Three answers stand side by side. The *anytime-valid* one may be looked at as often as one likes; the *fixed-horizon* one
+//! holds for a single look at a moment chosen beforehand; and the *Bayesian* one says how probable it is that a variant is the
+//! best, and what choosing it would cost if it is not. All are computed from moments; nothing is simulated.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::bayes::{self, Posterior};
+use super::believed::{BellPosterior, compare_bells};
+use super::compatible::{CompatibleAnswer, compatible_answer};
+use super::inference::{Estimate, Inference, anytime_valid, fixed_horizon};
+use super::modern::sequential::Layout;
+use super::moments::Moments;
+use crate::error::Result;
+use crate::plan::Statistics;
+
+/// What kind of number a metric comes to; it decides what is believed about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// The share of the units that did something: Beta, from a flat prior.
+    Share,
+    /// A mean over units: Student's t, with nothing known before.
+    Mean,
+    /// A ratio of two sums over units: normal, by the delta method.
+    Ratio,
+    /// A quantile: normal, with its standard error.
+    Quantile,
+}
+
+/// What a variant comes to, for a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arm {
+    /// The variant's key.
+    pub variant: String,
+    /// Its value and how sure that is.
+    pub estimate: Estimate,
+    /// The moments of its values; of a quantile, they say nothing about it.
+    pub moments: Moments,
+    /// Whether the second values are a covariate to be taken out.
+    pub has_covariate: bool,
+}
+
+/// How the variants compare; variants that lack something are not in it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Comparisons {
+    /// Each variant against the baseline, by the variant's key.
+    pub against_baseline: IndexMap<String, Comparison>,
+    /// What is believed about each variant's value, by its key, the baseline included.
+    pub beliefs: IndexMap<String, Belief>,
+}
+
+/// A variant against the baseline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// The variant's value minus the baseline's, in the unit of the metric.
+    pub difference: f64,
+    /// The standard error of the difference.
+    pub standard_error: f64,
+    /// The answer that holds however often one looks.
+    pub anytime_valid: Inference,
+    /// The answer for a single look at a moment chosen beforehand.
+    pub fixed_horizon: Inference,
+    /// The same difference with the covariate taken out; only of metrics with a covariate that varies (M-61).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjusted: Option<Adjusted>,
+    /// The answer of the compatible method that the experiment names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compatible: Option<CompatibleAnswer>,
+}
+
+/// A difference with the covariate taken out (CUPED; Deng et al. 2013).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Adjusted {
+    /// The slope of the value on the covariate, pooled within the variants: the effect itself does not bend it.
+    pub theta: f64,
+    /// The adjusted difference, in the unit of the metric.
+    pub difference: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+    /// The share of the variance of the difference that the covariate explains: as many units less would have been enough.
+    pub variance_reduction: f64,
+    /// The answer that holds however often one looks.
+    pub anytime_valid: Inference,
+    /// The answer for a single look.
+    pub fixed_horizon: Inference,
+}
+
+/// What is believed about a variant's true value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Belief {
+    /// The probability that the variant is the best of all: has the largest value, or the smallest where lower is better.
+    pub probability_best: f64,
+    /// What choosing the variant costs on average where another is better, in the unit of the metric.
+    pub expected_loss: f64,
+    /// The central 95 % interval of the value.
+    pub credible_interval: [f64; 2],
+}
+
+/// Compares the arms of a metric, the baseline first; with less than two arms there is nothing to compare.
+///
+/// ```
+/// use abduck::plan::Statistics;
+/// use abduck::stats::Moments;
+/// use abduck::stats::comparison::{Arm, Nature, compare};
+/// use abduck::stats::inference::Estimate;
+///
+/// let arm = |variant: &str, value: f64| Arm {
+///     variant: variant.into(),
+///     estimate: Estimate { count: 2000.0, value, unit_variance: 4.0 },
+///     moments: Moments::default(),
+///     has_covariate: false,
+/// };
+/// let compared = compare(Nature::Mean, &[arm("control", 1.0), arm("test", 1.5)], &Statistics::default())?;
+/// assert!(compared.against_baseline["test"].anytime_valid.significant);
+/// assert!(compared.beliefs["test"].probability_best > 0.9999);
+/// # Ok::<(), abduck::error::Error>(())
+/// ```
+///
+/// # Errors
+/// `out_of_range` for an arm of less than 2 units or with a value that is not finite, or one that does not vary.
+pub fn compare(nature: Nature, arms: &[Arm], statistics: &Statistics) -> Result<Comparisons> {
+    let [baseline, others @ ..] = arms else { return Ok(Comparisons::default()) };
+    if others.is_empty() {
+        return Ok(Comparisons::default());
+    }
+    let against = |arm: &Arm| Ok((arm.variant.clone(), against(nature, baseline, arm, statistics)?));
+    let against_baseline = others.iter().map(against).collect::<Result<_>>()?;
+    let keys = arms.iter().map(|arm| arm.variant.clone());
+    Ok(Comparisons {
+        against_baseline,
+        beliefs: keys.zip(beliefs(nature, arms, statistics.lower_is_better)?).collect(),
+    })
+}
+
+fn against(nature: Nature, baseline: &Arm, arm: &Arm, statistics: &Statistics) -> Result<Comparison> {
+    let layout = Layout { alpha: statistics.config.alpha, tuning_units: statistics.config.tuning_units };
+    let (before, after) = (baseline.estimate, arm.estimate);
+    let both_covaried = baseline.has_covariate && arm.has_covariate;
+    let adjusted = if both_covaried { adjusted(&baseline.moments, &arm.moments, layout)? } else { None };
+    Ok(Comparison {
+        difference: after.value - before.value,
+        standard_error: (after.variance() + before.variance()).sqrt(),
+        anytime_valid: anytime_valid(before, after, layout)?,
+        fixed_horizon: fixed_horizon(before, after, layout.alpha)?,
+        adjusted,
+        compatible: compatible_answer(nature, baseline, arm, statistics),
+    })
+}
+
+/// Takes the covariate out of both arms; `None` when it does not vary, or explains everything.
+fn adjusted(baseline: &Moments, arm: &Moments, layout: Layout) -> Result<Option<Adjusted>> {
+    let spread = baseline.other.second_moment + arm.other.second_moment;
+    if spread <= 0.0 {
+        return Ok(None);
+    }
+    let theta = (baseline.other.co_moment + arm.other.co_moment) / spread;
+    let center = baseline.merge(arm).other_mean();
+    let estimate = |moments: &Moments| {
+        // The second moment of y - theta x.
+        let explained = 2.0 * theta * moments.other.co_moment - theta * theta * moments.other.second_moment;
+        let freedom = moments.count_as_number() - 1.0;
+        Estimate {
+            count: moments.count_as_number(),
+            value: moments.mean() - theta * (moments.other_mean() - center),
+            unit_variance: (moments.second_moment - explained).max(0.0) / freedom,
+        }
+    };
+    let (before, after) = (estimate(baseline), estimate(arm));
+    let variance = before.variance() + after.variance();
+    if variance <= 0.0 {
+        return Ok(None);
+    }
+    let unadjusted =
+        |moments: &Moments| moments.second_moment / (moments.count_as_number() - 1.0) / moments.count_as_number();
+    Ok(Some(Adjusted {
+        theta,
+        difference: after.value - before.value,
+        standard_error: variance.sqrt(),
+        variance_reduction: 1.0 - variance / (unadjusted(baseline) + unadjusted(arm)),
+        anytime_valid: anytime_valid(before, after, layout)?,
+        fixed_horizon: fixed_horizon(before, after, layout.alpha)?,
+    }))
+}
+
+fn beliefs(nature: Nature, arms: &[Arm], lower_is_better: bool) -> Result<Vec<Belief>> {
+    if nature == Nature::Share {
+        return shares(arms, lower_is_better);
+    }
+    let posteriors = arms.iter().map(|arm| bell(nature, arm.estimate)).collect::<Result<Vec<_>>>()?;
+    // The smallest of several values is the largest of their opposites.
+    let compared: Vec<BellPosterior> =
+        posteriors.iter().map(|posterior| if lower_is_better { posterior.mirrored() } else { *posterior }).collect();
+    let standings = compare_bells(&compared)?.value;
+    let belief = |(posterior, standing): (&BellPosterior, super::believed::Standing)| Belief {
+        probability_best: standing.probability_best,
+        expected_loss: standing.expected_loss,
+        credible_interval: [posterior.quantile(0.025), posterior.quantile(0.975)],
+    };
+    Ok(posteriors.iter().zip(standings).map(belief).collect())
+}
+
+fn bell(nature: Nature, estimate: Estimate) -> Result<BellPosterior> {
+    let scale = estimate.variance().sqrt();
+    match nature {
+        Nature::Mean => BellPosterior::student(estimate.value, scale, estimate.count - 1.0),
+        Nature::Share | Nature::Ratio | Nature::Quantile => BellPosterior::normal(estimate.value, scale),
+    }
+}
+
+fn shares(arms: &[Arm], lower_is_better: bool) -> Result<Vec<Belief>> {
+    // Of those that did it, or, where fewer are better, of those that did not.
+    let posterior = |arm: &Arm| {
+        let did = (arm.estimate.value * arm.estimate.count).round();
+        let did_not = arm.estimate.count - did;
+        let (good, bad) = if lower_is_better { (did_not, did) } else { (did, did_not) };
+        Posterior::beta(1.0 + good, 1.0 + bad)
+    };
+    let posteriors = arms.iter().map(posterior).collect::<Result<Vec<Posterior>>>()?;
+    let best = bayes::probability_best(&posteriors)?.value;
+    let belief = |(index, probability_best): (usize, f64)| {
+        let mut others = posteriors.clone();
+        let own = others.remove(index);
+        let [lower, upper] = [own.quantile(0.025), own.quantile(0.975)];
+        let credible_interval = if lower_is_better { [1.0 - upper, 1.0 - lower] } else { [lower, upper] };
+        Ok(Belief { probability_best, expected_loss: bayes::expected_loss(&own, &others)?.value, credible_interval })
+    };
+    best.into_iter().enumerate().map(belief).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arm(variant: &str, pairs: &[(f64, f64)]) -> Arm {
+        let moments = Moments::of(pairs);
+        let estimate = Estimate {
+            count: moments.count_as_number(),
+            value: moments.mean(),
+            unit_variance: moments.variance().unwrap(),
+        };
+        Arm { variant: variant.into(), estimate, moments, has_covariate: true }
+    }
+
+    #[test]
+    fn a_covariate_that_explains_nearly_everything_leaves_nearly_no_variance() {
+        // y = 3 x + effect + a small alternating rest.
+        let values = |effect: f64, shift: f64| -> Vec<(f64, f64)> {
+            (0..200_i32)
+                .map(|unit| {
+                    let (x, rest) = (f64::from(unit % 17) + shift, if unit % 2 == 0 { 0.1 } else { -0.1 });
+                    (3.0 * x + effect + rest, x)
+                })
+                .collect()
+        };
+        let compared = compare(
+            Nature::Mean,
+            &[arm("control", &values(0.0, 0.0)), arm("test", &values(0.5, 0.2))],
+            &Statistics::default(),
+        )
+        .unwrap();
+        let comparison = &compared.against_baseline["test"];
+        let adjusted = comparison.adjusted.as_ref().unwrap();
+        assert!((comparison.difference - 1.1).abs() < 1e-9);
+        assert!((adjusted.theta - 3.0).abs() < 0.01 && (adjusted.difference - 0.5).abs() < 0.01, "{adjusted:?}");
+        assert!(adjusted.variance_reduction > 0.999);
+        assert!(adjusted.anytime_valid.significant && !comparison.anytime_valid.significant);
+    }
+
+    #[test]
+    fn a_covariate_that_is_always_the_same_adjusts_nothing() {
+        let values: Vec<_> = (0..60).map(|unit| (f64::from(unit), 4.0)).collect();
+        let compared =
+            compare(Nature::Mean, &[arm("control", &values), arm("test", &values)], &Statistics::default()).unwrap();
+        assert_eq!(compared.against_baseline["test"].adjusted, None);
+        assert!((compared.against_baseline["test"].fixed_horizon.p_value - 1.0).abs() < 1e-12);
+        assert!((compared.beliefs["test"].probability_best - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn shares_are_believed_by_their_counts() {
+        let share = |variant: &str, value: f64| Arm {
+            variant: variant.into(),
+            estimate: Estimate { count: 120.0, value, unit_variance: value * (1.0 - value) },
+            moments: Moments::default(),
+            has_covariate: false,
+        };
+        let compared = compare(
+            Nature::Share,
+            &[share("control", 100.0 / 120.0), share("test", 108.0 / 120.0)],
+            &Statistics::default(),
+        )
+        .unwrap();
+        let posteriors = [Posterior::beta(101.0, 21.0).unwrap(), Posterior::beta(109.0, 13.0).unwrap()];
+        let best = bayes::probability_best(&posteriors).unwrap().value;
+        assert_eq!(compared.beliefs["test"].probability_best, best[1]);
+        assert!(compare(Nature::Share, &[share("control", 0.5)], &Statistics::default()).unwrap().beliefs.is_empty());
+    }
+}

@@ -1,0 +1,278 @@
+//! Boundaries of a test that is looked at a planned number of times (reference statistics, section 13).
+//!
+//! Under no effect, the statistic at information times `t_k` is Brownian motion divided by `sqrt t_k`. The density of the motion
+//! that has not crossed so far is carried from look to look by Gauss-Legendre quadrature (Armitage et al. 1969; Jennison
+//! and Turnbull 2000, "Group Sequential Methods", chapter 19). Sources of the boundaries: Pocock 1977; O'Brien and Fleming 1979;
+//! Lan and `DeMets` 1983.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::dist::{normal_pdf, normal_quantile, normal_sf};
+use super::modern::check_rate;
+use super::quadrature::RULE;
+use crate::error::{Error, Result};
+
+/// How the error rate is spent over the looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Spending {
+    /// The same bar at every look.
+    Pocock,
+    /// A bar that falls with the square root of the information: hardly anything is spent early.
+    ObrienFleming,
+    /// A spending function close to O'Brien and Fleming's, for looks at any time.
+    LanDemetsObrienFleming,
+    /// A spending function close to Pocock's.
+    LanDemetsPocock,
+}
+
+/// The bars of a two-sided test, look by look.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Boundaries {
+    /// The absolute value of the statistic that rejects at each look.
+    pub z_boundaries: Vec<f64>,
+    /// The two-sided p-value that each bar stands for.
+    pub nominal_two_sided_p: Vec<f64>,
+    /// The number behind the bars of the kinds that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constant: Option<f64>,
+    /// The error rate that is spent up to and including each look.
+    pub cumulative_alpha: Vec<f64>,
+}
+
+/// The most looks that are planned for.
+pub const MOST_LOOKS: usize = 100;
+/// Panels of the quadrature between two boundaries.
+const PANELS: u32 = 12;
+/// A bar that nothing crosses, for looks where nothing is spent.
+const UNREACHABLE: f64 = 38.0;
+
+/// The boundaries of a test with looks at increasing shares of the planned information, the last at 1.
+///
+/// ```
+/// use abduck::stats::group_sequential::{Spending, boundaries};
+///
+/// let pocock = boundaries(Spending::Pocock, &[1.0 / 3.0, 2.0 / 3.0, 1.0], 0.05)?;
+/// assert!((pocock.z_boundaries[0] - 2.289_478_061_024_868_6).abs() < 1e-9);
+/// # Ok::<(), abduck::error::Error>(())
+/// ```
+///
+/// # Errors
+/// `out_of_range` for no look or more than 100, and for times that do not increase from above 0 to 1; `statistic_error` for an alpha
+/// that is not strictly between 0 and 1.
+pub fn boundaries(spending: Spending, information_times: &[f64], alpha: f64) -> Result<Boundaries> {
+    check_rate("alpha", alpha)?;
+    check_times(information_times)?;
+    let (z_boundaries, constant) = match spending {
+        Spending::Pocock => by_constant(information_times, alpha, |constant, _| constant),
+        Spending::ObrienFleming => by_constant(information_times, alpha, |constant, time| constant / time.sqrt()),
+        Spending::LanDemetsObrienFleming => {
+            let bar = -normal_quantile(alpha / 4.0);
+            (by_spending(information_times, |time| 4.0 * normal_sf(bar / time.sqrt())), None)
+        }
+        Spending::LanDemetsPocock => {
+            let spent = |time: f64| alpha * (1.0 + (1.0_f64.exp() - 1.0) * time).ln();
+            (by_spending(information_times, spent), None)
+        }
+    };
+    Ok(Boundaries {
+        nominal_two_sided_p: z_boundaries.iter().map(|bar| 2.0 * normal_sf(*bar)).collect(),
+        cumulative_alpha: crossings(information_times, &z_boundaries),
+        z_boundaries,
+        constant,
+    })
+}
+
+/// The probability that the statistic has crossed its bar up to and including each look, when there is no effect.
+fn crossings(times: &[f64], bars: &[f64]) -> Vec<f64> {
+    let mut walk = Walk::default();
+    let mut crossed = 0.0;
+    let look = |(time, bar): (&f64, &f64)| {
+        crossed += walk.crosses(*time, *bar);
+        walk.go_on(*time, *bar);
+        crossed
+    };
+    times.iter().zip(bars).map(look).collect()
+}
+
+/// The bars that come from one constant, which is found so that the whole error rate is `alpha`.
+fn by_constant(times: &[f64], alpha: f64, bar: impl Fn(f64, f64) -> f64) -> (Vec<f64>, Option<f64>) {
+    let bars = |constant: f64| times.iter().map(|time| bar(constant, *time)).collect::<Vec<_>>();
+    let excess = |constant: f64| crossings(times, &bars(constant)).last().copied().unwrap_or_default() - alpha;
+    let constant = falling_root(excess, 0.0, UNREACHABLE);
+    (bars(constant), Some(constant))
+}
+
+/// The bars that spend, look by look, what a function of the information allows.
+fn by_spending(times: &[f64], allowed: impl Fn(f64) -> f64) -> Vec<f64> {
+    let mut walk = Walk::default();
+    let mut spent = 0.0;
+    let look = |time: &f64| {
+        let now = (allowed(*time) - spent).max(0.0);
+        let bar = falling_root(|bar| walk.crosses(*time, bar) - now, 0.0, UNREACHABLE);
+        walk.go_on(*time, bar);
+        spent += now;
+        bar
+    };
+    times.iter().map(look).collect()
+}
+
+/// Where a falling function is 0, by bisection with the steps of the secant where these are inside.
+fn falling_root(function: impl Fn(f64) -> f64, mut from: f64, mut until: f64) -> f64 {
+    let (mut at_from, mut at_until) = (function(from), function(until));
+    if at_from <= 0.0 {
+        return from;
+    }
+    if at_until >= 0.0 {
+        return until;
+    }
+    for step in 0..200 {
+        if until - from <= 1e-14 * until {
+            break;
+        }
+        let secant = from + (until - from) * at_from / (at_from - at_until);
+        // A plain halving every third step keeps the bracket shrinking.
+        let next = if step % 3 == 2 || !(secant > from && secant < until) { 0.5 * (from + until) } else { secant };
+        let value = function(next);
+        if value > 0.0 {
+            (from, at_from) = (next, value);
+        } else {
+            (until, at_until) = (next, value);
+        }
+        if value == 0.0 {
+            return next;
+        }
+    }
+    0.5 * (from + until)
+}
+
+/// Brownian motion that has not crossed a bar so far: its density at the nodes between the bars of the last look.
+#[derive(Default)]
+struct Walk {
+    time: f64,
+    /// Position, and density times weight; empty before the first look, when the motion is at 0.
+    nodes: Vec<(f64, f64)>,
+}
+
+impl Walk {
+    /// The probability to be outside a bar at a later time, not having crossed one before.
+    fn crosses(&self, time: f64, bar: f64) -> f64 {
+        let edge = bar * time.sqrt();
+        let spread = (time - self.time).sqrt();
+        if self.nodes.is_empty() {
+            return 2.0 * normal_sf(bar);
+        }
+        let outside =
+            |(at, mass): &(f64, f64)| mass * (normal_sf((edge - at) / spread) + normal_sf((edge + at) / spread));
+        self.nodes.iter().map(outside).sum()
+    }
+
+    /// Moves to a later time and stays inside a bar.
+    fn go_on(&mut self, time: f64, bar: f64) {
+        // Beyond 9 standard deviations there is nothing to carry on.
+        let edge = bar.min(9.0) * time.sqrt();
+        let spread = (time - self.time).sqrt();
+        let density = |x: f64| {
+            if self.nodes.is_empty() {
+                return normal_pdf(x / spread) / spread;
+            }
+            self.nodes.iter().map(|(at, mass)| mass * normal_pdf((x - at) / spread) / spread).sum()
+        };
+        // Short steps between looks make sharp edges, which need more panels.
+        let panels = panels(edge, spread);
+        let half = edge / f64::from(panels);
+        let mut nodes = Vec::new();
+        for panel in 0..panels {
+            let middle = -edge + half * (2.0 * f64::from(panel) + 1.0);
+            for (node, weight) in RULE.nodes.iter().zip(&RULE.weights) {
+                let x = middle + half * node;
+                nodes.push((x, half * weight * density(x)));
+            }
+        }
+        (self.time, self.nodes) = (time, nodes);
+    }
+}
+
+/// Enough panels for one to be no wider than a step between looks spreads, within reason.
+fn panels(edge: f64, spread: f64) -> u32 {
+    let mut panels = PANELS;
+    while 2.0 * edge / f64::from(panels) > 1.5 * spread && panels < 16 * PANELS {
+        panels *= 2;
+    }
+    panels
+}
+
+fn check_times(times: &[f64]) -> Result<()> {
+    let increases = times.windows(2).all(|pair| pair[0] < pair[1]) && times.first().is_some_and(|first| *first > 0.0);
+    let ends_at_one = times.last().is_some_and(|last| (last - 1.0).abs() < 1e-9);
+    if increases && ends_at_one && times.len() <= MOST_LOOKS {
+        return Ok(());
+    }
+    let message = format!(
+        "1 to {MOST_LOOKS} looks at increasing shares of the information are needed, from above 0 to 1, got {times:?}"
+    );
+    Err(Error::invalid_field("information_times", "out_of_range", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_look_is_the_plain_test() {
+        for spending in
+            [Spending::Pocock, Spending::ObrienFleming, Spending::LanDemetsObrienFleming, Spending::LanDemetsPocock]
+        {
+            let bar = boundaries(spending, &[1.0], 0.05).unwrap().z_boundaries[0];
+            assert!((bar - 1.959_963_984_540_054).abs() < 1e-9, "{spending:?} {bar}");
+        }
+    }
+
+    #[test]
+    fn the_whole_error_rate_is_spent_however_the_looks_lie() {
+        let uneven = [0.05, 0.06, 0.5, 0.500_1, 1.0];
+        for spending in
+            [Spending::Pocock, Spending::ObrienFleming, Spending::LanDemetsObrienFleming, Spending::LanDemetsPocock]
+        {
+            for alpha in [0.05, 1e-4] {
+                let answer = boundaries(spending, &uneven, alpha).unwrap();
+                assert!(
+                    (answer.cumulative_alpha[4] / alpha - 1.0).abs() < 1e-8,
+                    "{spending:?}: {:?}",
+                    answer.cumulative_alpha
+                );
+                assert!(answer.cumulative_alpha.windows(2).all(|pair| pair[0] <= pair[1]));
+            }
+        }
+    }
+
+    #[test]
+    fn two_looks_agree_with_the_bivariate_normal() {
+        // P(|Z1| < c and |Z2| < c) with correlation sqrt(1/2), integrated in one dimension.
+        let bar = boundaries(Spending::Pocock, &[0.5, 1.0], 0.05).unwrap().z_boundaries[0];
+        let (correlation, panels) = (0.5_f64.sqrt(), 400_u32);
+        let spread = (1.0 - correlation * correlation).sqrt();
+        let half = bar / f64::from(panels);
+        let mut inside = 0.0;
+        for panel in 0..panels {
+            let middle = -bar + half * (2.0 * f64::from(panel) + 1.0);
+            for (node, weight) in RULE.nodes.iter().zip(&RULE.weights) {
+                let z = middle + half * node;
+                let outside = normal_sf((bar - correlation * z) / spread) + normal_sf((bar + correlation * z) / spread);
+                inside += half * weight * normal_pdf(z) * (1.0 - outside);
+            }
+        }
+        assert!((inside - 0.95).abs() < 1e-11, "{inside}");
+    }
+
+    #[test]
+    fn impossible_plans_are_refused() {
+        let refused = |times: &[f64]| boundaries(Spending::Pocock, times, 0.05).unwrap_err().code();
+        for times in [&[][..], &[0.5], &[0.5, 0.5, 1.0], &[0.0, 1.0], &[f64::NAN, 1.0]] {
+            assert_eq!(refused(times), "out_of_range");
+        }
+        assert_eq!(boundaries(Spending::Pocock, &[1.0], 0.0).unwrap_err().code(), "statistic_error");
+    }
+}

@@ -1,0 +1,205 @@
+//! How metrics are judged, end to end: what the result says, computed again from the sums it shows.
+
+use abduck::results::{MetricResult, UnitVariant};
+use abduck::stats::comparison::Comparisons;
+use abduck::stats::inference::{Estimate, fixed_horizon};
+use abduck::stats::modern::cuped::{Covariate, Covaried, Pooling, adjusted_pair};
+use abduck::stats::modern::effect::{DifferenceType, Pair};
+use abduck::stats::modern::sequential::Layout;
+use abduck::stats::modern::{Statistic, gaussian, sequential, welch};
+use abduck::stats::{CompatibleAnswer, Estimates, FunnelArm, Outcome, TrendArm, second};
+use serde_json::{Value, json};
+
+use crate::support::{Log, event, request};
+
+const PEOPLE: u32 = 300;
+
+/// People of two variants who spend different amounts, some of them nothing, and who bought before as well.
+fn shop(experiment: &Value) -> Log {
+    let mut events = Vec::new();
+    for (variant, times) in [("control", 1.0), ("test", 1.3)] {
+        for person in 0..PEOPLE {
+            let id = format!("{variant}-{person}");
+            let called =
+                json!({"$feature_flag": "checkout", "$feature_flag_response": variant, "$feature/checkout": variant});
+            events.push(event(&id, "$feature_flag_called", "2024-01-05T10:00:00Z", &called));
+            let of_variant = |amount: f64| json!({"amount": amount, "$feature/checkout": variant});
+            let before = json!({"amount": person % 11});
+            events.push(event(&id, "buy", "2024-01-04T11:00:00Z", &before));
+            if person % 3 > 0 {
+                let amount = times * f64::from(person % 11) + f64::from(person % 4);
+                events.push(event(&id, "buy", "2024-01-05T11:00:00Z", &of_variant(amount)));
+            }
+        }
+    }
+    let mut log = Log::of(&events);
+    log.experiment(experiment);
+    log
+}
+
+fn revenue() -> Value {
+    json!({"metric_type": "mean", "source": {"event": "buy", "math": "sum", "math_property": "amount"}})
+}
+
+fn bought() -> Value {
+    json!({"metric_type": "funnel", "series": [{"event": "buy"}]})
+}
+
+fn judged(stats_config: &Value, metric: &Value) -> (Vec<UnitVariant>, Comparisons) {
+    let mut log = shop(&json!({"stats_config": stats_config}));
+    let result = log.lab.try_metric("checkout", metric.as_object().unwrap(), &request()).unwrap().result;
+    let MetricResult::Units { variants, outcome, .. } = result else { panic!("not a modern metric") };
+    let Outcome::Observed(observations) = outcome else { panic!("not observed") };
+    (variants, observations.comparisons)
+}
+
+fn mean_of(variant: &UnitVariant) -> Statistic {
+    let n = f64::from(u32::try_from(variant.number_of_samples).unwrap());
+    Statistic::mean_of(n, variant.sum, variant.sum_squares).unwrap()
+}
+
+fn assert_close(got: f64, expected: f64) {
+    assert!((got - expected).abs() <= 1e-9 * expected.abs().max(1e-12), "{got} is not {expected}");
+}
+
+#[test]
+fn the_engines_own_answers_come_from_the_sums_in_the_result() {
+    let (variants, comparisons) = judged(&json!({}), &revenue());
+    let estimate = |variant: &UnitVariant| {
+        let statistic = mean_of(variant);
+        Estimate { count: statistic.units(), value: statistic.mean(), unit_variance: statistic.variance() }
+    };
+    let comparison = &comparisons.against_baseline["test"];
+    let expected = fixed_horizon(estimate(&variants[0]), estimate(&variants[1]), 0.05).unwrap();
+    assert_close(comparison.fixed_horizon.p_value, expected.p_value);
+    assert_close(comparison.fixed_horizon.interval[0], expected.interval[0]);
+    assert!(comparison.anytime_valid.p_value > comparison.fixed_horizon.p_value);
+    assert_eq!((comparison.adjusted.is_some(), comparison.compatible.is_some()), (false, false));
+    let shares: f64 = comparisons.beliefs.values().map(|belief| belief.probability_best).sum();
+    assert_close(shares, 1.0);
+}
+
+#[test]
+fn a_method_named_in_the_experiment_answers_beside_them() {
+    // Reference statistics, sections 10.4 to 10.6
+    let relative = |variants: &[UnitVariant]| {
+        Pair::new(mean_of(&variants[1]), mean_of(&variants[0]), DifferenceType::Relative).unwrap()
+    };
+    let answer = |config: Value| {
+        let (variants, comparisons) = judged(&config, &revenue());
+        (relative(&variants), comparisons.against_baseline["test"].compatible.clone().unwrap())
+    };
+    let (pair, got) = answer(json!({"method": "frequentist", "frequentist": {"alpha": 0.1}}));
+    let CompatibleAnswer::Frequentist(got) = got else { panic!("{got:?}") };
+    assert_close(got.p_value, welch::test(&pair, 0.1).unwrap().p_value);
+    assert_close(got.confidence_interval[1], welch::test(&pair, 0.1).unwrap().confidence_interval[1]);
+
+    let frequentist = json!({"sequential_testing_enabled": true, "sequential_tuning_parameter": 700});
+    let (pair, got) = answer(json!({"method": "frequentist", "frequentist": frequentist}));
+    let CompatibleAnswer::Sequential(got) = got else { panic!("{got:?}") };
+    let layout = Layout { alpha: 0.05, tuning_units: 700.0 };
+    assert_close(got.confidence_interval[0], sequential::test(&pair, layout).unwrap().confidence_interval[0]);
+
+    let bayesian = json!({"ci_level": 0.9, "prior": {"mean": 0, "variance": 0.09}});
+    let (pair, got) = answer(json!({"method": "bayesian", "bayesian": bayesian}));
+    let CompatibleAnswer::Bayesian(got) = got else { panic!("{got:?}") };
+    let prior = gaussian::Prior { mean: 0.0, variance: 0.09, proper: true };
+    let settings = gaussian::Settings { ci_level: 0.9, inverse: false, prior };
+    assert_close(got.chance_to_win, gaussian::test(&pair, settings).unwrap().chance_to_win);
+    assert_close(got.effect_size, gaussian::test(&pair, settings).unwrap().effect_size);
+}
+
+#[test]
+fn a_covariate_is_taken_out_of_the_named_method_too() {
+    // Reference statistics, section 10.7
+    let config = json!({"method": "frequentist", "cuped": {"enabled": true}});
+    let (variants, comparisons) = judged(&config, &revenue());
+    let covaried = |variant: &UnitVariant| {
+        let covariate = variant.covariate.unwrap();
+        let pre = Covariate {
+            n: None,
+            sum: covariate.covariate_sum,
+            sum_squares: covariate.covariate_sum_squares,
+            sum_of_cross_products: covariate.covariate_sum_product,
+        };
+        Covaried { post: mean_of(variant), pre }
+    };
+    let (control, treatment) = (covaried(&variants[0]), covaried(&variants[1]));
+    let adjusted = adjusted_pair(&treatment, &control, DifferenceType::Relative, Pooling::AllUnits).unwrap();
+    let comparison = &comparisons.against_baseline["test"];
+    let Some(CompatibleAnswer::Frequentist(got)) = &comparison.compatible else { panic!("{comparison:?}") };
+    assert_close(got.p_value, welch::test(&adjusted.pair, 0.05).unwrap().p_value);
+    let own = comparison.adjusted.as_ref().unwrap();
+    assert!(own.standard_error < comparison.standard_error && own.variance_reduction > 0.1);
+}
+
+#[test]
+fn where_less_is_better_the_lower_variant_is_the_best() {
+    let more = judged(&json!({}), &revenue()).1;
+    let mut less = revenue();
+    less["goal"] = json!("decrease");
+    let less = judged(&json!({}), &less).1;
+    assert_close(more.beliefs["test"].probability_best, less.beliefs["control"].probability_best);
+    assert_close(more.beliefs["control"].expected_loss, less.beliefs["test"].expected_loss);
+    assert_eq!(more.beliefs["test"].credible_interval, less.beliefs["test"].credible_interval);
+    let mut abandoned = bought();
+    abandoned["goal"] = json!("decrease");
+    let (more, less) = (judged(&json!({}), &bought()).1, judged(&json!({}), &abandoned).1);
+    assert_close(more.beliefs["test"].probability_best, less.beliefs["control"].probability_best);
+}
+
+#[test]
+fn settings_that_are_not_understood_are_refused() {
+    let refusal = |config: Value| {
+        let mut log = shop(&json!({"stats_config": config}));
+        let error = log.lab.try_metric("checkout", revenue().as_object().unwrap(), &request()).unwrap_err();
+        format!("{error:?}")
+    };
+    for (config, place) in [
+        (json!({"metod": "bayesian"}), "metod"),
+        (json!({"method": "magic"}), "stats_config.method"),
+        (json!({"version": 3}), "stats_config.version"),
+        (json!({"frequentist": {"alpha": 5.0}}), "stats_config.frequentist.alpha"),
+        (json!({"frequentist": {"difference_type": "ratio"}}), "stats_config.frequentist.difference_type"),
+        (json!({"bayesian": {"prior": {"mean": 1}}}), "stats_config.bayesian.prior.variance"),
+        (json!({"baseline_variant_key": "test"}), "stats_config.baseline_variant_key"),
+    ] {
+        let message = refusal(config.clone());
+        assert!(message.contains(place), "{config}: {message}");
+    }
+}
+
+fn estimates(filters: &Value) -> (MetricResult, Estimates) {
+    let mut log = shop(&json!({"filters": filters, "stats_config": {"version": 2}}));
+    let result = log.lab.results("checkout", &request()).unwrap().result;
+    let Outcome::Estimated(estimates) = result.outcome().clone() else { panic!("undecided") };
+    (result, *estimates)
+}
+
+#[test]
+fn the_second_generation_judges_where_it_is_asked_for() {
+    // Reference statistics, sections 1 and 6 to 8
+    let funnel = json!({"insight": "FUNNELS", "events": [
+        {"id": "$feature_flag_called", "order": 0}, {"id": "buy", "order": 1}]});
+    let (_, estimates_of_funnel) = estimates(&funnel);
+    let arm = |key: &str| FunnelArm::new(key, 200.0, 100.0);
+    let expected = second::funnel::judge(Some(&arm("control")), &[arm("test")]).unwrap();
+    assert_eq!((estimates_of_funnel.stats_version, &estimates_of_funnel.significance), (2, &expected.significance));
+    assert_close(estimates_of_funnel.probability["test"], expected.probabilities[1].1);
+
+    let count = json!({"insight": "TRENDS", "events": [{"id": "buy"}]});
+    let sum = json!({"insight": "TRENDS", "events": [{"id": "buy", "math": "sum", "math_property": "amount"}]});
+    for (filters, judge) in
+        [(count, second::count::judge as fn(Option<&TrendArm>, &[TrendArm]) -> _), (sum, second::continuous::judge)]
+    {
+        let (result, estimates) = estimates(&filters);
+        let MetricResult::Trend { variants, .. } = result else { panic!("not a trend") };
+        let arm = |at: usize| {
+            TrendArm::new(&variants[at].key, variants[at].count, variants[at].exposure, variants[at].absolute_exposure)
+        };
+        let expected = judge(Some(&arm(0)), &[arm(1)]).unwrap();
+        assert_eq!((estimates.stats_version, &estimates.significance), (2, &expected.significance), "{filters}");
+        assert_eq!(estimates.significance.p_value, None);
+        assert_close(estimates.probability["test"], expected.probabilities[1].1);
+    }
+}
