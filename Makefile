@@ -22,7 +22,7 @@ VENV := $(TARGET)/venv
 DENY_VERSION := 0.20.2
 
 # The data generator brings Polars along; it is built and tested apart, so that nobody else waits for it.
-CORE := -p abduck -p abduck-cli -p abduck-python
+CORE := -p abduck -p abduck-benches -p abduck-cli -p abduck-python
 DATASETS := -p abduck-datasets
 CARGO_FLAGS := --locked
 ifeq ($(BUNDLED),1)
@@ -33,11 +33,11 @@ CORE_FEATURES :=
 WITH_LIBRARY := export DUCKDB_LIB_DIR="$$(.ci/duckdb-library)";
 endif
 
-.PHONY: help demo test build fmt format lint test-rust soak test-doc doc test-datasets wheel test-python deny audit \
+.PHONY: help demo test bench build fmt format lint test-rust soak test-doc doc test-datasets wheel test-python deny audit \
 	conformance sample setup install prerequisites clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/.PHONY: help demo test bench build fmt format lint[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Build abduck and run its main job on the sample event log
 	@.ci/prerequisites rust cc python
@@ -92,6 +92,9 @@ doc: ## Build the Rust documentation, warnings denied
 
 test-datasets: ## Test the data generator
 	cargo test $(CARGO_FLAGS) $(DATASETS)
+
+bench: ## Measure, as ratios against peers in the same run
+	$(WITH_LIBRARY) cargo bench $(CARGO_FLAGS) -p abduck-benches
 
 conformance: ## Run the conformance vectors of any folder: make conformance VECTORS=DIR
 	$(WITH_LIBRARY) ABDUCK_VECTORS="$(abspath $(or $(VECTORS),engine/tests/vectors))" \

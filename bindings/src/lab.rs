@@ -26,6 +26,7 @@ use serde_json::{Map, Value};
 use crate::arrow;
 use crate::assignments::{self, AssignmentAudit};
 use crate::audit::AuditLog;
+use crate::decision::Decision;
 use crate::definitions::{all_shown, copy, ending, shown, shown_state};
 use crate::errors::exception;
 use crate::exposures::{self, Exposures};
@@ -373,6 +374,44 @@ impl Lab {
 
     fn exposure_view(&self, py: Python<'_>, key: &str, as_of: Option<&str>) -> PyResult<ExposureView> {
         self.session.run(py, |engine| engine.exposure_view(key, moment(as_of)?)).map(|view| ExposureView { view })
+    }
+
+    fn remaining(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        metric: &str,
+        as_of: Option<&str>,
+        lift: f64,
+        power: f64,
+    ) -> PyResult<(String, String)> {
+        let metric: Map<String, Value> = read(py, "metric", metric)?;
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh: false, max_age: None };
+        let remaining =
+            self.session.run(py, |engine| engine.remaining(key, &metric, &request(moment(as_of)?), lift, power))?;
+        Ok((json(&remaining)?, report::remaining(&remaining, None)))
+    }
+
+    fn calibrate(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        metric: &str,
+        as_of: Option<&str>,
+        rounds: u32,
+        lift: f64,
+    ) -> PyResult<(String, String)> {
+        let metric: Map<String, Value> = read(py, "metric", metric)?;
+        let calibration =
+            self.session.run(py, |engine| engine.calibrate(key, &metric, moment(as_of)?, rounds, lift))?;
+        Ok((json(&calibration)?, report::calibration(&calibration, None)))
+    }
+
+    fn decide(&self, py: Python<'_>, key: &str, as_of: Option<&str>) -> PyResult<Decision> {
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh: false, max_age: None };
+        self.session
+            .run(py, |engine| engine.decide(key, &request(moment(as_of)?)))
+            .map(|decision| Decision { decision })
     }
 
     fn units(

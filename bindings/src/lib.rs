@@ -8,6 +8,7 @@ mod arrow;
 mod assignments;
 mod audit;
 mod definitions;
+mod decision;
 mod errors;
 mod exposures;
 mod flag;
@@ -17,6 +18,7 @@ mod modern;
 mod moment;
 mod result;
 mod session;
+mod stats;
 mod tables;
 mod wait;
 
@@ -32,6 +34,8 @@ mod _engine {
     #[pymodule_export]
     use crate::audit::AuditLog;
     #[pymodule_export]
+    use crate::decision::Decision;
+    #[pymodule_export]
     use crate::exposures::Exposures;
     #[pymodule_export]
     use crate::flag::{Evaluations, evaluate_flag, evaluate_flag_frame};
@@ -43,6 +47,8 @@ mod _engine {
     use crate::modern::{ExposureView, ListedUnits, MetricSeries, Reconciliation};
     #[pymodule_export]
     use crate::result::{ExperimentResult, ListedResult, SecondaryResult};
+    #[pymodule_export]
+    use crate::stats::statistic;
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 

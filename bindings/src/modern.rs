@@ -173,12 +173,12 @@ impl ListedUnits {
     }
 }
 
-fn read<T: DeserializeOwned>(py: Python<'_>, noun: &str, text: &str) -> PyResult<T> {
+pub(crate) fn read<T: DeserializeOwned>(py: Python<'_>, noun: &str, text: &str) -> PyResult<T> {
     let read = serde_json::from_str(text).map_err(|error| Error::invalid(format!("this is not {noun}: {error}")));
     read.map_err(|error| exception(py, &error))
 }
 
-fn export(py: Python<'_>, batch: Result<RecordBatch, ArrowError>) -> PyResult<Bound<'_, PyCapsule>> {
+pub(crate) fn export(py: Python<'_>, batch: Result<RecordBatch, ArrowError>) -> PyResult<Bound<'_, PyCapsule>> {
     let batch = batch.map_err(|error| exception(py, &Error::bug(format!("rows do not fit their table: {error}"))))?;
     arrow::stream(py, Ok(batch.schema()), vec![batch])
 }

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import shutil
+from pathlib import Path
 from typing import Any
 
 import abduck
@@ -39,7 +41,10 @@ def test_a_metric_that_is_stored_nowhere_has_a_result(experiment: abduck.Experim
     control, test = result.variants
     assert control.rate == pytest.approx(truth["control"]["revenue_cents"] / 100 / truth["control"]["exposed_persons"])
     assert test.rel_effect_size == pytest.approx(test.rate / control.rate - 1)
-    assert (control.rate_ci_lower, control.chance_to_win) == (None, None)
+    assert control.rate_ci_lower < control.rate < control.rate_ci_upper
+    assert control.chance_to_win + test.chance_to_win == pytest.approx(1)
+    assert (control.p_value, test.p_value > test.p_value_fixed_horizon) == (None, True)
+    assert test.rel_effect_size_ci_lower < test.rel_effect_size < test.rel_effect_size_ci_upper
 
 
 def test_the_result_of_a_unit_metric_has_every_form(experiment: abduck.Experiment) -> None:
@@ -172,3 +177,43 @@ def test_one_unit_is_explained_event_by_event(experiment: abduck.Experiment) -> 
     assert "fills step 2" in repr(told)
     with pytest.raises(abduck.NotFoundError):
         experiment.explain_unit("nobody at all", FUNNEL)
+
+
+def test_a_decision_is_a_value(demo: abduck.Lab, tmp_path: Path) -> None:
+    lab = abduck.open(shutil.copytree(demo.directory, tmp_path / "lab"))
+    metric = {"kind": "ExperimentMetric", "name": "buyers", "metric_type": "funnel", "series": [{"event": "purchase"}]}
+    guardrail = {**metric, "name": "not fewer", "guardrail": {"margin": 0.02}}
+    experiment = lab.experiments["quick-checkout"].update(metrics=[metric], metrics_secondary=[guardrail])
+    decision = experiment.decide()
+    assert (decision.action, decision.variant, decision.variants) == ("ship", "test", {"test": "ship"})
+    assert decision.verdict.startswith("ship 'test', because 'test' is better in buyers")
+    assert [(reason.role, reason.finding) for reason in decision.reasons] == [
+        ("primary", "better"),
+        ("guardrail", "safe"),
+    ]
+    assert decision.reasons[1].margin == 0.02
+    assert pickle.loads(pickle.dumps(decision)) == decision
+    assert decision.to_polars()["finding"].to_list() == ["better", "safe"]
+    with pytest.raises(AttributeError):
+        _ = decision.provenance
+    view = experiment.exposure_view()
+    assert view.sample_ratio is not None
+    assert not view.sample_ratio["is_mismatch"]
+    assert view.mismatch_days == ()
+
+
+def test_plans_come_from_the_experiments_own_units(experiment: abduck.Experiment) -> None:
+    buyers = {"metric_type": "funnel", "series": [{"event": "purchase"}]}
+    remaining = experiment.remaining(buyers, lift=0.1)
+    (test,) = remaining.variants
+    assert sum(test.units_now) == 10696
+    assert test.units_any_time > test.units_single_look > 10696
+    assert "days, one look" in str(remaining)
+    calibration = experiment.calibrate(buyers, rounds=100, lift=0.3)
+    fixed, anytime = calibration.methods
+    assert (fixed.method, anytime.method) == ("fixed_horizon", "anytime_valid")
+    assert fixed.false_positives.share < 0.15
+    assert fixed.power.share > 0.9
+    assert "false positives" in str(calibration)
+    with pytest.raises(abduck.InvalidError, match="rounds must be between 1 and"):
+        experiment.calibrate(buyers, rounds=0)

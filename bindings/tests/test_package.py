@@ -61,7 +61,7 @@ def test_native_classes_are_frozen() -> None:
     declared = re.findall(
         r"#\[pyclass\(([^)]*)\)\]", "".join(file.read_text() for file in (BINDINGS / "src").glob("*.rs"))
     )
-    assert len(declared) == len([each for each in vars(_engine).values() if inspect.isclass(each)]) == 14
+    assert len(declared) == len([each for each in vars(_engine).values() if inspect.isclass(each)]) == 15
     assert all("frozen" in options for options in declared)
 
 

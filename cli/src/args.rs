@@ -11,6 +11,7 @@ mod history;
 mod holdout;
 mod metric;
 mod modern;
+mod planning;
 mod table;
 mod values;
 
@@ -38,6 +39,7 @@ pub(crate) use self::history::{AuditArguments, BackfillInterval, HistoryArgument
 pub(crate) use self::holdout::{CreateHoldoutArguments, HoldoutCommand, UpdateHoldoutArguments};
 pub(crate) use self::metric::{MetricCommand, UpdateMetricArguments};
 pub(crate) use self::modern::{GivenMetricArguments, SeriesArguments, SeriesViewName, UnitsArguments};
+pub(crate) use self::planning::{CalibrateArguments, PlanCommand, RemainingArguments, SizeArguments};
 pub(crate) use self::table::{LoadTableArguments, TableCommand};
 
 use self::values::{moment, seconds};
@@ -151,6 +153,13 @@ pub(crate) enum Command {
     Log(LogArguments),
     /// Say how an experiment stands: the verdict, the numbers, and what to be careful about
     Results(ResultsArguments),
+    /// Say whether to ship a variant, hold, roll back or keep running, and exit with a code for it
+    Decide(DecideArguments),
+    /// Plan: how many units are needed, and how much longer it takes
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// Put the lab's own units into two variants at random, and count how often the tests are wrong
+    Calibrate(CalibrateArguments),
     /// Try a metric on an experiment: its result, without storing the metric
     Try(GivenMetricArguments),
     /// Show how a metric went, day by day
@@ -298,6 +307,15 @@ pub(crate) struct ExplainArguments {
     pub(crate) as_of: Option<Timestamp>,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct DecideArguments {
+    /// The flag's key, or the experiment's number
+    pub(crate) key: String,
+    /// The moment the decision holds for [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) as_of: Option<Timestamp>,
+}
+
 /// What has a JSON Schema.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum SchemaNoun {
@@ -313,6 +331,8 @@ pub(crate) enum SchemaNoun {
     ExposureView,
     /// What `abduck reconcile -o json` prints
     Reconciliation,
+    /// What `abduck decide -o json` prints
+    Decision,
     /// What `abduck analyze FILE -o json` prints
     Analysis,
     /// What `abduck experiment create FILE` reads

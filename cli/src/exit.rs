@@ -16,11 +16,14 @@ pub(crate) enum Exit {
     Refused = 4,
     Busy = 5,
     Data = 6,
+    KeepRunning = 10,
+    Hold = 11,
+    RollBack = 12,
     /// 128 and the number of the signal, as shells have it.
     Interrupted = 130,
 }
 
-const ALL: [Exit; 8] = [
+const ALL: [Exit; 11] = [
     Exit::Success,
     Exit::Internal,
     Exit::Usage,
@@ -28,6 +31,9 @@ const ALL: [Exit; 8] = [
     Exit::Refused,
     Exit::Busy,
     Exit::Data,
+    Exit::KeepRunning,
+    Exit::Hold,
+    Exit::RollBack,
     Exit::Interrupted,
 ];
 
@@ -41,6 +47,9 @@ impl Exit {
             Self::Refused => "not allowed in the present state, or not yet",
             Self::Busy => "somebody else held the lab for longer than --wait",
             Self::Data => "the data do not fit, or a file or the database failed",
+            Self::KeepRunning => "`decide` says: keep running (0 when it says: ship)",
+            Self::Hold => "`decide` says: hold",
+            Self::RollBack => "`decide` says: roll back",
             Self::Interrupted => "interrupted; nothing was changed",
         }
     }

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let output = Output::new(&arguments.global);
     output.start_log(arguments.global.verbose);
     let exit = match commands::run(arguments, &output) {
-        Ok(()) => Exit::Success,
+        Ok(exit) => exit,
         Err(error) => {
             output.error(&error);
             Exit::from(error.kind())

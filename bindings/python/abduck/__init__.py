@@ -20,13 +20,14 @@ import tempfile
 from os import PathLike
 from pathlib import Path
 
-from abduck import _engine
+from abduck import _engine, stats
 from abduck._engine import __version__
 from abduck.actions import Action, Actions
 from abduck.analysis import TableAnalysis, TableRow, analyze, analyze_aggregates
 from abduck.assignments import AssignmentAudit, Disagreement, MatrixCell, SourceAudit
 from abduck.audit import AuditEntry, AuditLog
 from abduck.cohorts import Cohort, Cohorts
+from abduck.decision import Decision, Reason
 from abduck.documents import ApplyReport, DocumentChange, FieldChange
 from abduck.errors import (
     AbduckError,
@@ -50,6 +51,7 @@ from abduck.flags import Flag, Flags
 from abduck.history import HistoryPoint, HistoryVariant, ResultHistory
 from abduck.holdouts import Holdout, Holdouts
 from abduck.lab import AttachReport, FileReport, IngestReport, Lab, Progress, Settings, Status
+from abduck.planning import Calibration, MethodCalibration, Remaining, RemainingVariant, RoundShare
 from abduck.profiles import Group, GroupType, Person, TableFileReport, TableReport
 from abduck.reconciliation import ReconcileStep, Reconciliation, VariantSum
 from abduck.result import (
@@ -78,8 +80,10 @@ __all__ = [
     "AuditEntry",
     "AuditLog",
     "BusyError",
+    "Calibration",
     "Cohort",
     "Cohorts",
+    "Decision",
     "Disagreement",
     "DocumentChange",
     "Evaluation",
@@ -113,6 +117,7 @@ __all__ = [
     "ListedUnits",
     "LoadReport",
     "MatrixCell",
+    "MethodCalibration",
     "MetricEntry",
     "MetricResult",
     "MetricSeries",
@@ -125,10 +130,14 @@ __all__ = [
     "Provenance",
     "Query",
     "QueryError",
+    "Reason",
     "ReconcileStep",
     "Reconciliation",
+    "Remaining",
+    "RemainingVariant",
     "ResultHistory",
     "ResultWarning",
+    "RoundShare",
     "SavedMetric",
     "SavedMetrics",
     "SchemaError",
@@ -157,6 +166,7 @@ __all__ = [
     "init",
     "open",
     "sample",
+    "stats",
 ]
 
 

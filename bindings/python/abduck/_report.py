@@ -20,7 +20,7 @@ class Report:
 
     __slots__ = ("_data", "_inner")
     _data: dict[str, Any]
-    _inner: _engine.MetricSeries | _engine.ExposureView | _engine.Reconciliation
+    _inner: _engine.MetricSeries | _engine.ExposureView | _engine.Reconciliation | _engine.Decision
 
     def __init__(self, inner: Any) -> None:
         object.__setattr__(self, "_inner", inner)

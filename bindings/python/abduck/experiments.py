@@ -16,12 +16,14 @@ from abduck._entities import Entities, Entity, to_json
 from abduck.assignments import AssignmentAudit
 from abduck.audit import AuditLog
 from abduck.cohorts import Cohort, cohort_of
+from abduck.decision import Decision
 from abduck.explanation import Explanation, UnitExplanation
 from abduck.exposure_view import ExposureView
 from abduck.exposures import Exposures
 from abduck.flags import Flag, flag_of
 from abduck.history import ResultHistory
 from abduck.holdouts import Holdout, holdout_of
+from abduck.planning import Calibration, Remaining, calibration_of, remaining_of
 from abduck.reconciliation import Reconciliation
 from abduck.result import ExperimentResult, MetricEntry, MetricResult, SecondaryResult
 from abduck.saved_metrics import ExperimentSavedMetric
@@ -395,6 +397,64 @@ class Experiment(Entity):
             NotReadyError: It is a draft.
         """
         return ExposureView(self._lab.exposure_view(self._key, _moment.to_text(as_of)))
+
+    def remaining(
+        self,
+        metric: Mapping[str, Any] | str | int | None = None,
+        *,
+        lift: float = 0.05,
+        power: float = 0.8,
+        as_of: datetime | date | str | None = None,
+    ) -> Remaining:
+        """How many units and days are missing until a metric shows an effect, from its own data so far.
+
+        Args:
+            metric: Its definition, or one of `metrics()` by number, id or name; the first modern one unless given.
+            lift: The relative effect to see.
+            power: The probability to see it.
+            as_of: The moment it holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft, or there is too little data.
+        """
+        data, text = self._lab.remaining(self._key, self._metric_json(metric), _moment.to_text(as_of), lift, power)
+        return remaining_of(json.loads(data), text)
+
+    def calibrate(
+        self,
+        metric: Mapping[str, Any] | str | int | None = None,
+        *,
+        rounds: int = 1000,
+        lift: float = 0.05,
+        as_of: datetime | date | str | None = None,
+    ) -> Calibration:
+        """Puts the experiment's units into two variants at random, and counts how often the tests are wrong.
+
+        Args:
+            metric: Its definition, or one of `metrics()` by number, id or name; the first modern one unless given.
+            rounds: How often; the same rounds on every run.
+            lift: The relative effect that is planted to see how often it is found.
+            as_of: The moment it holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft, or there is too little data.
+        """
+        data, text = self._lab.calibrate(self._key, self._metric_json(metric), _moment.to_text(as_of), rounds, lift)
+        return calibration_of(json.loads(data), text)
+
+    def decide(self, *, as_of: datetime | date | str | None = None) -> Decision:
+        """Says whether to ship a variant, hold, roll back or keep running, and why.
+
+        Only answers that hold at any look decide: those of the experiment's modern metrics. A metric with
+        `"guardrail": {"margin": 0.01}` must not get worse by one percent of the baseline.
+
+        Args:
+            as_of: The moment the decision holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft.
+        """
+        return Decision(self._lab.decide(self._key, _moment.to_text(as_of)))
 
     def units(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from abduck import _engine
 from abduck._report import Report
 from abduck.result import ResultWarning
@@ -41,6 +43,20 @@ class ExposureView(Report):
     def expected_share(self) -> dict[str, float]:
         """The share of the units that each variant should have by the flag's split, without the `$multiple`."""
         return dict(self._data["expected_share"])
+
+    @property
+    def sample_ratio(self) -> dict[str, Any] | None:
+        """The units of the variants against the split: expected counts and p-values, for one look and for many.
+
+        None while there are fewer than two variants with units to expect.
+        """
+        ratio = self._data["sample_ratio"]
+        return None if ratio is None else dict(ratio)
+
+    @property
+    def mismatch_days(self) -> tuple[dict[str, Any], ...]:
+        """Of a mismatch, the days that contribute to it, most first."""
+        return tuple(dict(day) for day in self._data["mismatch_days"])
 
     @property
     def several_variants_share(self) -> float:

@@ -39,7 +39,7 @@ class VariantRow:
     chance_to_win: float | None
     """The probability that the variant is the best of all."""
     expected_loss: float | None
-    """What choosing the variant costs on average where another is better, in the unit of the rate; modern metrics only."""
+    """What choosing the variant costs on average where another is better, in the unit of the rate; modern only."""
     rel_effect_size_ci_lower: float | None
     """The lower end of the anytime-valid 95 % interval of `rel_effect_size`; modern metrics only."""
     rel_effect_size_ci_upper: float | None

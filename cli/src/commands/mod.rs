@@ -4,6 +4,7 @@ mod action;
 mod analyze;
 mod audit;
 mod cohort;
+mod decide;
 mod definition;
 mod demo;
 mod document;
@@ -19,6 +20,7 @@ mod lab;
 mod log;
 mod metric;
 mod modern;
+mod planning;
 mod profiles;
 mod results;
 mod settings;
@@ -30,41 +32,52 @@ use abduck::{Engine, ErrorKind, Result};
 use jiff::Timestamp;
 
 use crate::args::{Arguments, Command, Global};
+use crate::exit::Exit;
 use crate::interrupt::stop_on_control_c;
 use crate::output::Output;
 
-/// Does what was typed.
-pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<()> {
+/// Does what was typed. A decision has exit codes of its own.
+pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Exit> {
     let Arguments { global, command } = arguments;
     match command {
-        Command::Init { directory } => lab::init(&global, directory, output),
-        Command::Status => lab::status(&global, output),
-        Command::Ingest(arguments) => events::ingest(&global, *arguments, output),
-        Command::Attach(arguments) => events::attach(&global, *arguments, output),
-        Command::Detach { pattern } => events::detach(&global, &pattern, output),
-        Command::Person(command) => profiles::person(&global, &command, output),
-        Command::Group(command) => profiles::group(&global, &command, output),
-        Command::Table(command) => table::run(&global, command, output),
-        Command::Settings(command) => settings::run(&global, command, output),
-        Command::Experiment(command) => experiment::run(&global, command, output),
-        Command::Flag(command) => flag::run(&global, command, output),
-        Command::Holdout(command) => holdout::run(&global, command, output),
-        Command::Metric(command) => metric::run(&global, command, output),
-        Command::Action(command) => action::run(&global, command, output),
-        Command::Cohort(command) => cohort::run(&global, command, output),
-        Command::Log(arguments) => log::run(&global, &arguments, output),
-        Command::Results(arguments) => results::run(&global, &arguments, output),
-        Command::Try(arguments) => modern::try_metric(&global, &arguments, output),
-        Command::Series(arguments) => modern::series(&global, &arguments, output),
-        Command::Units(arguments) => modern::units(&global, &arguments, output),
-        Command::Reconcile(arguments) => modern::reconcile(&global, &arguments, output),
+        Command::Decide(arguments) => decide::run(&global, &arguments, output),
+        command => answer(&global, command, output).map(|()| Exit::Success),
+    }
+}
+
+fn answer(global: &Global, command: Command, output: &Output) -> Result<()> {
+    match command {
+        Command::Decide(arguments) => decide::run(global, &arguments, output).map(drop),
+        Command::Init { directory } => lab::init(global, directory, output),
+        Command::Status => lab::status(global, output),
+        Command::Ingest(arguments) => events::ingest(global, *arguments, output),
+        Command::Attach(arguments) => events::attach(global, *arguments, output),
+        Command::Detach { pattern } => events::detach(global, &pattern, output),
+        Command::Person(command) => profiles::person(global, &command, output),
+        Command::Group(command) => profiles::group(global, &command, output),
+        Command::Table(command) => table::run(global, command, output),
+        Command::Settings(command) => settings::run(global, command, output),
+        Command::Experiment(command) => experiment::run(global, command, output),
+        Command::Flag(command) => flag::run(global, command, output),
+        Command::Holdout(command) => holdout::run(global, command, output),
+        Command::Metric(command) => metric::run(global, command, output),
+        Command::Action(command) => action::run(global, command, output),
+        Command::Cohort(command) => cohort::run(global, command, output),
+        Command::Log(arguments) => log::run(global, &arguments, output),
+        Command::Results(arguments) => results::run(global, &arguments, output),
+        Command::Plan(command) => planning::run(global, command, output),
+        Command::Calibrate(arguments) => planning::calibrate(global, &arguments, output),
+        Command::Try(arguments) => modern::try_metric(global, &arguments, output),
+        Command::Series(arguments) => modern::series(global, &arguments, output),
+        Command::Units(arguments) => modern::units(global, &arguments, output),
+        Command::Reconcile(arguments) => modern::reconcile(global, &arguments, output),
         Command::Analyze(arguments) => analyze::run(&arguments, output),
-        Command::Explain(arguments) => explain::run(&global, &arguments, output),
-        Command::Apply(arguments) => document::apply(&global, &arguments, output),
-        Command::Export(arguments) => document::export(&global, &arguments, output),
+        Command::Explain(arguments) => explain::run(global, &arguments, output),
+        Command::Apply(arguments) => document::apply(global, &arguments, output),
+        Command::Export(arguments) => document::export(global, &arguments, output),
         Command::Schema { noun } => shell::schema(noun, output),
         Command::Completions { shell } => shell::completions(shell, output),
-        Command::Demo { directory } => demo::run(&global, directory, output),
+        Command::Demo { directory } => demo::run(global, directory, output),
     }
 }
 

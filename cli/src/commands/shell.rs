@@ -7,7 +7,9 @@ use abduck::model::experiment::{CreateExperiment, CreateWebExperiment, UpdateExp
 use abduck::model::flag::{CreateFlag, UpdateFlag};
 use abduck::model::holdout::CreateHoldout;
 use abduck::model::saved_metric::CreateSavedMetric;
-use abduck::results::{ExposureView, ListedResult, MetricSeries, Reconciliation, SecondaryResult, TableAnalysis};
+use abduck::results::{
+    ExperimentDecision, ExposureView, ListedResult, MetricSeries, Reconciliation, SecondaryResult, TableAnalysis,
+};
 use abduck::{Error, Result, results};
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -24,6 +26,7 @@ pub(crate) fn schema(noun: SchemaNoun, output: &Output) -> Result<()> {
         SchemaNoun::MetricSeries => MetricSeries::json_schema(),
         SchemaNoun::ExposureView => ExposureView::json_schema(),
         SchemaNoun::Reconciliation => Reconciliation::json_schema(),
+        SchemaNoun::Decision => ExperimentDecision::json_schema(),
         SchemaNoun::Analysis => TableAnalysis::json_schema(),
         SchemaNoun::Document => document::json_schema(),
         SchemaNoun::Experiment => CreateExperiment::json_schema(),

@@ -7,7 +7,7 @@ use crate::support::{Place, assert_transcript};
 #[test]
 fn the_help_lists_all_codes() {
     let help = Place::empty().succeeds("--help");
-    for code in ["0", "1", "2", "3", "4", "5", "6", "130"] {
+    for code in ["0", "1", "2", "3", "4", "5", "6", "10", "11", "12", "130"] {
         assert!(help.contains(&format!("\n  {code:<5}")), "{code} is not in\n{help}");
     }
 }
@@ -73,4 +73,16 @@ fn a_damaged_lab_is_6() {
     let lab = Place::lab();
     lab.write("catalog.sqlite", &"this is not SQLite".repeat(100));
     assert_transcript!(lab.abduck("status"));
+}
+
+#[test]
+fn a_decision_is_0_or_10_to_12() {
+    let lab = Place::running();
+    let undecided = lab.abduck("decide checkout --as-of 2026-03-07");
+    assert_eq!(undecided.exit, 10, "{}", undecided.stderr);
+    assert!(undecided.stdout.contains("keep running, because no primary metric can decide"), "{}", undecided.stdout);
+    assert_eq!(lab.abduck("decide checkout").exit, 11);
+    let json = lab.abduck("decide checkout -o json");
+    assert!(json.stdout.contains("\"verdict\":\"hold\""), "{}", json.stdout);
+    assert_eq!(lab.abduck("decide nothing").exit, 3);
 }

@@ -76,6 +76,7 @@ fn the_schemas_of_other_answers_are_those_in_the_repository() {
         ("metric-series", include_str!("../../schema/metric-series.schema.json")),
         ("exposure-view", include_str!("../../schema/exposure-view.schema.json")),
         ("reconciliation", include_str!("../../schema/reconciliation.schema.json")),
+        ("decision", include_str!("../../schema/decision.schema.json")),
     ] {
         let printed = Place::empty().succeeds(&format!("schema {noun}"));
         assert!(printed == kept, "run `cargo run -p abduck-cli -- schema {noun} > cli/schema/{noun}.schema.json`");

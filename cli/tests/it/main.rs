@@ -23,6 +23,7 @@ mod lab;
 mod lifecycle;
 mod log;
 mod modern;
+mod planning;
 mod readme;
 mod results;
 mod saved_metrics;

@@ -14,7 +14,7 @@ fn shell_blocks() -> Vec<String> {
 #[test]
 fn the_shell_examples_of_the_readme_run_as_printed() {
     let blocks = shell_blocks();
-    assert_eq!(blocks.len(), 7, "the README's shell examples");
+    assert_eq!(blocks.len(), 8, "the README's shell examples");
     let directory = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     std::os::unix::fs::symlink(root.join("datasets"), directory.path().join("datasets")).unwrap();
@@ -35,6 +35,8 @@ fn the_shell_examples_of_the_readme_run_as_printed() {
         "step 2: not reached",
         "Significant: semantic is the best",
         "Not significant (not_enough_exposure)",
+        "false positives",
+        "31,835",
     ] {
         assert!(answers.contains(said), "'{said}' is missing in:\n{answers}");
     }

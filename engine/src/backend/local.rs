@@ -4,7 +4,9 @@ mod funnel;
 mod trend;
 mod units;
 
-pub use units::{SeriesCells, UnitHistory, for_each_unit, measure_table, reconcile, unit_history, unit_series};
+pub use units::{
+    SeriesCells, Shuffle, UnitHistory, for_each_unit, measure_table, reconcile, shuffle, unit_history, unit_series,
+};
 
 use std::time::Instant;
 

@@ -8,6 +8,7 @@ mod local;
 mod persons;
 
 pub use local::{
-    SeriesCells, UnitHistory, for_each_unit, measure, measure_table, reconcile, unit_history, unit_series,
+    SeriesCells, Shuffle, UnitHistory, for_each_unit, measure, measure_table, reconcile, shuffle, unit_history,
+    unit_series,
 };
 pub use persons::{cohort_members, exposures, person_names, requires_flag_implementation};

@@ -26,6 +26,8 @@ pub struct ExperimentMetric {
     pub uuid: Option<String>,
     /// Which direction is good.
     pub goal: Goal,
+    /// How much worse it may get, as a share of the baseline's value, if it is there to guard against harm.
+    pub guardrail_margin: Option<f64>,
     /// What is measured.
     pub measured: Measured,
     /// Which events of a unit count.
@@ -62,7 +64,7 @@ pub const KIND: &str = "ExperimentMetric";
 const BREAKDOWNS_MAX: usize = 3;
 
 /// Keys that every type of metric has.
-const COMMON: [&str; 17] = [
+const COMMON: [&str; 18] = [
     "kind",
     "metric_type",
     "name",
@@ -70,6 +72,7 @@ const COMMON: [&str; 17] = [
     "uuid",
     "fingerprint",
     "goal",
+    "guardrail",
     "isSharedMetric",
     "sharedMetricId",
     "version",
@@ -111,11 +114,19 @@ impl ExperimentMetric {
             goal: fields
                 .choice("goal", &[("increase", Goal::Increase), ("decrease", Goal::Decrease)])?
                 .unwrap_or_default(),
+            guardrail_margin: guardrail_margin(&fields)?,
             measured,
             window: window(&fields)?,
             breakdowns: breakdowns(&fields)?,
         })
     }
+}
+
+/// `{"guardrail": {"margin": 0.01}}`: the metric must not get worse by 1 % of the baseline or more.
+fn guardrail_margin(fields: &Fields<'_>) -> Result<Option<f64>> {
+    let Some(guardrail) = fields.object("guardrail")? else { return Ok(None) };
+    guardrail.refuse_unknown(&["margin"])?;
+    Ok(Some(guardrail.number("margin", 0.0, 1.0)?.unwrap_or(0.0)))
 }
 
 fn window(fields: &Fields<'_>) -> Result<Window> {

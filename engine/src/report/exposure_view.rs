@@ -84,6 +84,11 @@ fn summary(view: &ExposureView) -> String {
             number::percent(view.several_variants_share)
         );
     }
+    if let Some(ratio) = &view.sample_ratio {
+        let verdict = if ratio.is_mismatch { "does not fit the split" } else { "fits the split" };
+        let p_value = number::p_value(ratio.anytime_p_value);
+        let _ = write!(text, "; the ratio of the variants {verdict} (any-time p {p_value})");
+    }
     match view.flickering_units {
         0 => text.push('.'),
         1 => text.push_str("; 1 came back to a variant it had left."),

@@ -4,11 +4,13 @@
 //! result.
 
 mod audit;
+mod decision;
 mod explain;
 mod exposure_view;
 mod history;
 mod html;
 pub mod number;
+mod planning;
 mod plot;
 mod reconciliation;
 mod series;
@@ -22,10 +24,12 @@ pub use audit::{
     audit, audit_html, audit_verdict, disagreement_csv, disagreement_header, disagreement_table, matrix_table,
     source_table,
 };
+pub use decision::{decision, decision_html, decision_table, decision_verdict};
 pub use explain::{explanation, stage_table};
 pub use exposure_view::{exposure_csv, exposure_table, exposure_view, exposure_view_html};
 pub use history::{history, history_csv, history_html, history_table, history_verdict};
 pub use html::{html, listed_html, secondary_html};
+pub use planning::{calibration, calibration_table, remaining, remaining_table};
 pub use plot::{intervals, sparkline};
 pub use reconciliation::{
     reconciled_text, reconciliation, reconciliation_csv, reconciliation_html, reconciliation_table,

@@ -14,7 +14,7 @@ use crate::results::{
     VariantRow, Warning, rows,
 };
 use crate::stats::comparison::Comparison;
-use crate::stats::{Estimates, MissingData, Observations, Outcome, Rule, Rung, Shortfall, SignificanceCode};
+use crate::stats::{Estimates, MissingData, Observations, Outcome, Rule, Rung, SignificanceCode};
 
 /// The width of the plot, in characters.
 const PLOT_WIDTH: usize = 48;
@@ -210,7 +210,7 @@ pub(super) fn warnings(warnings: &[Warning]) -> String {
 /// What is lacking, or how each variant compares with the baseline.
 fn observed_text(observed: &Observations) -> String {
     let lacking = observed.shortfalls.iter().map(|(variant, lacks)| {
-        let lacks: Vec<_> = lacks.iter().map(|lack| shortfall(*lack)).collect();
+        let lacks: Vec<_> = lacks.iter().map(|lack| lack.in_words()).collect();
         format!("{variant} has {}", lacks.join(" and "))
     });
     let lacking: Vec<_> = lacking.collect();
@@ -242,15 +242,6 @@ fn compared(variant: &str, comparison: &Comparison) -> String {
         ""
     };
     format!("No clear difference between {variant} and the baseline yet (any-time p {p_value}){fixed}.")
-}
-
-fn shortfall(lack: Shortfall) -> &'static str {
-    match lack {
-        Shortfall::NotEnoughExposures => "fewer than 50 units",
-        Shortfall::NotEnoughMetricData => "fewer than 5 conversions",
-        Shortfall::BaselineMeanIsZero => "a mean of zero",
-        Shortfall::NoVariation => "the same value for all units",
-    }
 }
 
 fn judged(estimates: &Estimates) -> String {

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::results::{ExperimentSummary, FORMAT_VERSION, Provenance, Warning};
+use crate::stats::mismatch::{ALARM_P_VALUE, SampleRatio, SegmentMismatch, rank_segments, sample_ratio};
+use crate::stats::number::from_count;
 
 /// The first exposures of an experiment's units per day and variant (M-14).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +25,13 @@ pub struct ExposureView {
     pub totals: IndexMap<String, u64>,
     /// The share of the units that each variant should have by the flag's split, without the `$multiple`.
     pub expected_share: IndexMap<String, f64>,
+    /// Whether the variants have as many units as the split says; null while there are fewer than two variants with units to
+    /// expect.
+    #[serde(default)]
+    pub sample_ratio: Option<SampleRatio>,
+    /// Of a mismatch, the days that contribute to it, most first.
+    #[serde(default)]
+    pub mismatch_days: Vec<SegmentMismatch>,
     /// The share of the units that saw several variants.
     pub several_variants_share: f64,
     /// Units that came back to a variant they had left: what a flag that forgets does.
@@ -97,6 +106,11 @@ pub fn exposure_view(
     let several = totals.last().copied().unwrap_or(0);
     let share = share(several, units);
     let day = |(day, numbers): (&String, &Vec<u64>)| ExposureDay { day: day.clone(), first_exposures: named(numbers) };
+    let (sample_ratio, mismatch_days) = ratio(counts, &totals, &expected_share).unzip();
+    let warnings = [
+        sample_ratio.as_ref().and_then(|ratio| ratio_mismatch(ratio, mismatch_days.as_deref().unwrap_or_default())),
+        (share >= SEVERAL_SHARE).then(|| several_variants(several, share, counts.flickering)),
+    ];
     ExposureView {
         format_version: FORMAT_VERSION,
         experiment,
@@ -104,14 +118,49 @@ pub fn exposure_view(
         days: counts.days.iter().zip(&counts.by_day).map(day).collect(),
         totals: named(&totals),
         expected_share,
+        sample_ratio,
+        mismatch_days: mismatch_days.unwrap_or_default(),
         several_variants_share: share,
         flickering_units: counts.flickering,
-        warnings: if share >= SEVERAL_SHARE {
-            vec![several_variants(several, share, counts.flickering)]
-        } else {
-            Vec::new()
-        },
+        warnings: warnings.into_iter().flatten().collect(),
     }
+}
+
+/// The units of each variant against the split, and the days that a mismatch comes from; units of several variants are left out.
+fn ratio(
+    counts: &ExposureCounts,
+    totals: &[u64],
+    expected_share: &IndexMap<String, f64>,
+) -> Option<(SampleRatio, Vec<SegmentMismatch>)> {
+    let weight = |(column, key): (usize, &String)| {
+        expected_share.get(key).filter(|share| **share > 0.0).map(|share| (column, *share))
+    };
+    let (columns, weights): (Vec<usize>, Vec<f64>) = counts.variants.iter().enumerate().filter_map(weight).unzip();
+    let chosen = |numbers: &[u64]| columns.iter().map(|column| from_count(numbers[*column])).collect::<Vec<f64>>();
+    let ratio = sample_ratio(&chosen(totals), &weights).ok()?;
+    let days: Vec<(String, Vec<f64>)> =
+        counts.days.iter().zip(&counts.by_day).map(|(day, numbers)| (day.clone(), chosen(numbers))).collect();
+    let ranked = if ratio.is_mismatch { rank_segments(&days, &weights).ok()? } else { Vec::new() };
+    Some((ratio, ranked))
+}
+
+fn ratio_mismatch(ratio: &SampleRatio, days: &[SegmentMismatch]) -> Option<Warning> {
+    let worst = days.first().map_or_else(String::new, |day| {
+        let without = if day.p_value_of_the_others < ALARM_P_VALUE { "it remains" } else { "it is gone" };
+        format!("; {} contributes most, and without that day {without}", day.segment)
+    });
+    ratio.is_mismatch.then(|| Warning {
+        code: "sample_ratio_mismatch".into(),
+        message: format!(
+            "the variants do not have as many units as the split says (anytime p {:.1e}, chi-square {:.1}){worst}",
+            ratio.anytime_p_value.max(f64::MIN_POSITIVE),
+            ratio.chi_square
+        ),
+        next_step:
+            "do not trust results before the cause is known: `abduck experiment audit KEY`, then look at redirects, \
+                    crashes, bots and lost events of one variant"
+                .into(),
+    })
 }
 
 fn several_variants(units: u64, share: f64, flickering: u64) -> Warning {

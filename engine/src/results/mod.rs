@@ -6,6 +6,8 @@
 
 mod allocation;
 mod audit;
+mod calibration;
+mod decision;
 mod explanation;
 mod exposed;
 mod exposure_view;
@@ -15,6 +17,7 @@ mod history;
 mod legacy;
 mod listed;
 mod reconciliation;
+mod remaining;
 mod secondary;
 mod series;
 mod table;
@@ -27,6 +30,8 @@ mod warning;
 
 pub use allocation::{FlagChange, flag_warnings};
 pub use audit::{AssignmentAudit, AuditVerdict, assignment_audit};
+pub use calibration::Calibration;
+pub use decision::ExperimentDecision;
 pub use explanation::{Explanation, Stage};
 pub use exposed::{CohortMember, ExposedPerson};
 pub use exposure_view::{
@@ -37,6 +42,7 @@ pub use history::{HistoryPoint, HistoryRow, HistoryVariant, ResultHistory, histo
 pub use legacy::{legacy, legacy_listed, legacy_secondary};
 pub use listed::ListedResult;
 pub use reconciliation::{Reconciliation, ReconciliationRow};
+pub use remaining::{Remaining, RemainingVariant};
 pub use secondary::{SecondaryMetricSummary, SecondaryResult};
 pub use series::{
     MetricSeries, SeriesPoint, SeriesPoints, SeriesRow, SeriesVariant, SeriesView, metric_series, series_rows,

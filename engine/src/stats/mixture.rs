@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_ratio_has_its_digits_for_few_units_and_for_a_billion() {
-        // mpmath 1.3, 40 digits: loggamma of a Dirichlet mixture.
+        // mpmath 1.4, 40 digits: loggamma of a Dirichlet mixture.
         for (counts, shares, priors, expected) in GOLDEN {
             let ratio = ln_dirichlet_ratio(&counts, &shares, &priors);
             assert!((ratio - expected).abs() < 1e-12 * expected.abs().max(1.0), "{counts:?}: {ratio} {expected}");

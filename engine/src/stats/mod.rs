@@ -15,6 +15,8 @@
 //! - [`second`]: those of the second generation.
 //! - [`proportion`], [`quantile`], [`mixture`]: classical and exact tests of shares and quantiles, and tests for any number of looks.
 //! - [`many`]: families of comparisons. [`mismatch`]: is the split as it should be?
+//! - [`calibration`]: how often a test is wrong where the truth is known.
+//! - [`decision`]: ship, hold, roll back or keep running.
 //! - [`power`], [`group_sequential`], [`rule_of_thumb`]: planning.
 //!
 //! Sources: the reference statistics (section numbers are named at each item); C. Loader, "Fast and accurate computation of
@@ -31,9 +33,11 @@ mod secondary;
 
 pub mod bayes;
 pub mod believed;
+pub mod calibration;
 pub mod comparison;
 mod compatible;
 pub mod conjugate;
+pub mod decision;
 pub mod dist;
 pub mod group_sequential;
 pub mod inference;

@@ -40,6 +40,19 @@ pub enum Shortfall {
     NoVariation,
 }
 
+impl Shortfall {
+    /// What a variant has too little of, in words.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::NotEnoughExposures => "fewer than 50 units",
+            Self::NotEnoughMetricData => "fewer than 5 conversions",
+            Self::BaselineMeanIsZero => "a mean of zero",
+            Self::NoVariation => "the same value for all units",
+        }
+    }
+}
+
 /// The fewest units that a variant is judged by (M-66).
 const UNITS_MIN: u64 = 50;
 

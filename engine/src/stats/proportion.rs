@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_score_test_has_the_value_of_its_authors() {
-        // mpmath 1.3: restricted maximum likelihood by root finding for 80/100 against 90/100 and a margin of 0.2.
+        // mpmath 1.4: restricted maximum likelihood by root finding for 80/100 against 90/100 and a margin of 0.2.
         let p = non_inferiority_p_value(share(80.0, 100.0), share(90.0, 100.0), 0.2).unwrap();
         assert!((p - 0.026_669_394_391_404_106).abs() < 1e-12, "{p}");
         // Shares at the edges: nobody did it in either arm.

@@ -2,6 +2,7 @@
 
 use abduck::results::{MetricResult, UnitVariant};
 use abduck::stats::comparison::Comparisons;
+use abduck::stats::decision::{Finding, Verdict};
 use abduck::stats::inference::{Estimate, fixed_horizon};
 use abduck::stats::modern::cuped::{Covariate, Covaried, Pooling, adjusted_pair};
 use abduck::stats::modern::effect::{DifferenceType, Pair};
@@ -17,7 +18,7 @@ const PEOPLE: u32 = 300;
 /// People of two variants who spend different amounts, some of them nothing, and who bought before as well.
 fn shop(experiment: &Value) -> Log {
     let mut events = Vec::new();
-    for (variant, times) in [("control", 1.0), ("test", 1.3)] {
+    for (variant, times) in [("control", 1.0), ("test", 2.0)] {
         for person in 0..PEOPLE {
             let id = format!("{variant}-{person}");
             let called =
@@ -202,4 +203,68 @@ fn the_second_generation_judges_where_it_is_asked_for() {
         assert_eq!(estimates.significance.p_value, None);
         assert_close(estimates.probability["test"], expected.probabilities[1].1);
     }
+}
+
+#[test]
+fn a_decision_ships_what_is_better_and_guards_against_harm() {
+    let primary = json!({"kind": "ExperimentMetric", "name": "revenue", "metric_type": "mean",
+        "source": {"event": "buy", "math": "sum", "math_property": "amount"}});
+    let guardrail = |margin: f64| {
+        json!({"kind": "ExperimentMetric", "name": "buyers", "metric_type": "funnel", "series": [{"event": "buy"}],
+            "guardrail": {"margin": margin}})
+    };
+    let decided = |margin: f64| {
+        let mut log = shop(&json!({"metrics": [primary], "metrics_secondary": [guardrail(margin)],
+            "stats_config": {"cuped": {"enabled": true}}, "end_date": null}));
+        log.lab.decide("checkout", &request()).unwrap()
+    };
+    let generous = decided(0.5);
+    assert_eq!(
+        generous.decision.reasons.iter().map(|reason| reason.metric.as_str()).collect::<Vec<_>>(),
+        ["revenue", "buyers"]
+    );
+    assert_eq!((generous.decision.verdict, generous.decision.variant.as_deref()), (Verdict::Ship, Some("test")));
+    let strict = decided(0.0);
+    assert_eq!((strict.decision.verdict, strict.decision.variant), (Verdict::KeepRunning, None));
+    assert_eq!(strict.decision.reasons[1].finding, Finding::Open);
+    assert!(!strict.sample_ratio.unwrap().is_mismatch);
+}
+
+#[test]
+fn a_mismatch_of_the_split_is_told_with_the_day_it_comes_from() {
+    let mut events = Vec::new();
+    for (variant, day, people) in [
+        ("control", 5, 600),
+        ("test", 5, 610),
+        ("control", 6, 500),
+        ("test", 6, 200),
+        ("control", 7, 100),
+        ("test", 7, 90),
+    ] {
+        for person in 0..people {
+            let called = json!({"$feature_flag": "checkout", "$feature_flag_response": variant});
+            let id = format!("{variant}-{day}-{person}");
+            events.push(event(&id, "$feature_flag_called", &format!("2024-01-0{day}T10:00:00Z"), &called));
+        }
+    }
+    let mut log = Log::of(&events);
+    log.experiment(
+        &json!({"metrics": [{"kind": "ExperimentMetric", "metric_type": "mean", "source": {"event": "buy"}}]}),
+    );
+    let view = log.lab.exposure_view("checkout", request().as_of).unwrap();
+    let ratio = view.sample_ratio.unwrap();
+    assert_eq!(ratio.expected_counts, [1050.0, 1050.0]);
+    assert!(ratio.is_mismatch && ratio.anytime_p_value > ratio.p_value);
+    assert_eq!(view.mismatch_days[0].segment, "2024-01-06");
+    assert!(view.mismatch_days[0].p_value_of_the_others > 0.5);
+    let warning = &view.warnings[0];
+    assert_eq!(warning.code, "sample_ratio_mismatch");
+    assert!(
+        warning.message.contains("2024-01-06 contributes most, and without that day it is gone"),
+        "{}",
+        warning.message
+    );
+    let decision = log.lab.decide("checkout", &request()).unwrap().decision;
+    assert_eq!(decision.verdict, Verdict::Hold);
+    assert!(decision.because.contains("as the split says"));
 }

@@ -29,6 +29,7 @@ mod lifecycle;
 mod modern;
 mod modern_rules;
 mod person_properties;
+mod planning;
 mod query_nodes;
 mod results;
 mod secondary;

@@ -6,11 +6,13 @@ mod quantile;
 mod reconcile;
 mod reduce;
 mod series;
+mod shuffle;
 mod table;
 
 pub use history::{UnitHistory, unit_history};
 pub use reconcile::reconcile;
 pub use series::{SeriesCells, unit_series};
+pub use shuffle::{Shuffle, shuffle};
 pub use table::measure_table;
 
 use self::reduce::reduce;

@@ -231,7 +231,7 @@ mod tests {
             let [stay, change] = Believed { mean, variance }.losses();
             assert!((stay - change - mean).abs() < 1e-14);
         }
-        // mpmath 1.3: E max(-X, 0) for X ~ N(10, 1) is phi(10) - 10 Q(10).
+        // mpmath 1.4: E max(-X, 0) for X ~ N(10, 1) is phi(10) - 10 Q(10).
         let [_, change] = Believed { mean: 10.0, variance: 1.0 }.losses();
         assert!((change / 7.474_560_254_589_328e-25 - 1.0).abs() < 1e-9, "{change:e}");
     }

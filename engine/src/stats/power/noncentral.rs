@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_power_is_that_of_mpmath() {
-        // mpmath 1.3 with 30 digits: the same mixture, integrated adaptively; critical values by root finding.
+        // mpmath 1.4 with 30 digits: the same mixture, integrated adaptively; critical values by root finding.
         for (degrees_of_freedom, shift, alpha, expected) in GOLDEN {
             let power = two_sided_t_power(degrees_of_freedom, shift, alpha).unwrap();
             assert!((power - expected).abs() < 1e-11, "{degrees_of_freedom} {shift} {alpha}: {power} {expected}");

@@ -1,0 +1,143 @@
+"""How much longer an experiment has to run, and how often its tests are wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RemainingVariant:
+    """What the comparison of a variant with the baseline needs."""
+
+    variant: str
+    """The variant."""
+    units_now: tuple[int, int]
+    """Units of the baseline and of the variant now."""
+    variance_reduction: float
+    """The share of the variance that the covariate takes out; 0 without one."""
+    detectable_lift_now: float
+    """The relative effect that would be seen now, by a single look."""
+    units_single_look: int
+    """Units of both that are needed for a single look."""
+    units_any_time: int
+    """Units of both that are needed when one looks as often as one likes."""
+    days_single_look: float | None
+    """Days until there are enough for a single look; none when nobody comes."""
+    days_any_time: float | None
+    """Days until there are enough for any number of looks."""
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """How much longer an experiment has to run to see an effect of a size.
+
+    >>> import abduck
+    >>> buyers = {"metric_type": "funnel", "series": [{"event": "purchase"}]}
+    >>> remaining = abduck.demo().experiments["quick-checkout"].remaining(buyers, lift=0.1)
+    >>> remaining.variants[0].units_now
+    (5319, 5377)
+    >>> remaining.variants[0].units_any_time > remaining.variants[0].units_single_look > 30000
+    True
+    """
+
+    lift: float
+    """The relative effect to see."""
+    power: float
+    """With which probability."""
+    alpha: float
+    """The two-sided error rate."""
+    baseline_value: float
+    """The baseline's value now."""
+    exposed_per_day: float
+    """Units first exposed per day, of late."""
+    variants: tuple[RemainingVariant, ...]
+    """What each variant needs."""
+    text: str = field(repr=False, compare=False)
+    """All of it, for reading."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class RoundShare:
+    """A share of rounds, with the interval of the true one."""
+
+    rounds: int
+    """The rounds in which it happened."""
+    share: float
+    """Their share."""
+    interval: tuple[float, float]
+    """Wilson's 95 % interval of that share."""
+
+
+@dataclass(frozen=True)
+class MethodCalibration:
+    """How often a method is wrong, and how often it is right."""
+
+    method: str
+    """`fixed_horizon` or `anytime_valid`, with `_adjusted` behind it when a covariate was taken out."""
+    false_positives: RoundShare
+    """How often it saw an effect where there was none."""
+    coverage: RoundShare
+    """How often its interval contained the planted effect."""
+    power: RoundShare
+    """How often it saw the planted effect."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How often the tests of a metric are wrong when the lab's own units are put into two variants at random.
+
+    >>> import abduck
+    >>> buyers = {"metric_type": "funnel", "series": [{"event": "purchase"}]}
+    >>> calibration = abduck.demo().experiments["quick-checkout"].calibrate(buyers, rounds=20)
+    >>> [method.method for method in calibration.methods]
+    ['fixed_horizon', 'anytime_valid']
+    """
+
+    units: int
+    """The number of units."""
+    value: float
+    """The value of the metric over all of them."""
+    rounds: int
+    """How often they were put into two variants."""
+    lift: float
+    """The relative effect that was planted."""
+    alpha: float
+    """The error rate that the tests promise."""
+    methods: tuple[MethodCalibration, ...]
+    """What came out, per method."""
+    text: str = field(repr=False, compare=False)
+    """All of it, for reading."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def remaining_of(data: dict[str, Any], text: str) -> Remaining:
+    """From its outward form."""
+
+    def variant(data: dict[str, Any]) -> RemainingVariant:
+        whole = {key: int(data[key]) for key in ("units_single_look", "units_any_time")}
+        return RemainingVariant(**{**data, **whole, "units_now": tuple(data["units_now"])})
+
+    names = ("lift", "power", "alpha", "baseline_value", "exposed_per_day")
+    variants = tuple(variant(one) for one in data["variants"])
+    return Remaining(**{name: data[name] for name in names}, variants=variants, text=text)
+
+
+def calibration_of(data: dict[str, Any], text: str) -> Calibration:
+    """From its outward form."""
+
+    def share(data: dict[str, Any]) -> RoundShare:
+        return RoundShare(**{**data, "interval": tuple(data["interval"])})
+
+    def method(data: dict[str, Any]) -> MethodCalibration:
+        shares = {key: share(data[key]) for key in ("false_positives", "coverage", "power")}
+        return MethodCalibration(method=data["method"], **shares)
+
+    names = ("units", "value", "rounds", "lift", "alpha")
+    methods = tuple(method(one) for one in data["methods"])
+    return Calibration(**{name: data[name] for name in names}, methods=methods, text=text)

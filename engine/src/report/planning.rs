@@ -1,0 +1,103 @@
+//! How much longer, and how often wrong: as text and tables.
+
+use std::fmt::Write;
+
+use crate::report::number;
+use crate::report::table::{Cell, Table};
+use crate::report::units::metric_title;
+use crate::results::{Calibration, Remaining};
+use crate::stats::calibration::{CalibratedMethod, RoundShare};
+
+/// How much longer, for people to read; tables fit `width` characters where one is given.
+#[must_use]
+pub fn remaining(remaining: &Remaining, width: Option<u16>) -> String {
+    let mut text = format!(
+        "{}\nTo see {} of {} with a probability of {}:\n\n{}",
+        metric_title(&remaining.experiment.name, &remaining.metric),
+        number::signed_percent(remaining.lift),
+        number::amount(remaining.baseline_value),
+        number::percent(remaining.power),
+        remaining_table(remaining).to_text(width)
+    );
+    let _ = writeln!(text, "\n{} units come per day.", number::amount(remaining.exposed_per_day.round()));
+    text
+}
+
+/// One row per variant: what it has, what it needs, and how long that takes.
+#[must_use]
+pub fn remaining_table(remaining: &Remaining) -> Table {
+    let columns = [
+        "variant",
+        "units now",
+        "seen now from",
+        "units, one look",
+        "days, one look",
+        "units, any time",
+        "days, any time",
+        "variance taken out",
+    ];
+    let mut table = Table::new(&columns);
+    let units = |units: f64| Cell::number(number::amount(units), units);
+    for variant in &remaining.variants {
+        let now: u64 = variant.units_now.iter().sum();
+        table.push(vec![
+            Cell::text(&variant.variant),
+            Cell::number(number::count(now), now),
+            Cell::number(number::signed_percent(variant.detectable_lift_now), variant.detectable_lift_now),
+            units(variant.units_single_look),
+            Cell::optional(variant.days_single_look, days),
+            units(variant.units_any_time),
+            Cell::optional(variant.days_any_time, days),
+            Cell::number(number::percent(variant.variance_reduction), variant.variance_reduction),
+        ]);
+    }
+    table
+}
+
+/// How often the tests are wrong, for people to read.
+#[must_use]
+pub fn calibration(calibration: &Calibration, width: Option<u16>) -> String {
+    format!(
+        "{}\n{} units, {} times put into two variants at random; {} planted. The tests promise to see an effect where there is none \
+         in at most {} of cases.\n\n{}",
+        metric_title(&calibration.experiment.name, &calibration.metric),
+        number::count(calibration.units),
+        number::count(u64::from(calibration.rounds)),
+        number::signed_percent(calibration.lift),
+        number::percent(calibration.alpha),
+        calibration_table(calibration).to_text(width)
+    )
+}
+
+/// One row per method.
+#[must_use]
+pub fn calibration_table(calibration: &Calibration) -> Table {
+    let mut table = Table::new(&["method", "false positives", "coverage", "power"]);
+    for method in &calibration.methods {
+        table.push(vec![
+            Cell::text(in_words(method.method)),
+            share(method.false_positives),
+            share(method.coverage),
+            share(method.power),
+        ]);
+    }
+    table
+}
+
+fn share(share: RoundShare) -> Cell {
+    let [lower, upper] = share.interval.map(number::percent);
+    Cell::number(format!("{} ({lower} to {upper})", number::percent(share.share)), share.share)
+}
+
+fn in_words(method: CalibratedMethod) -> &'static str {
+    match method {
+        CalibratedMethod::FixedHorizon => "one look",
+        CalibratedMethod::AnytimeValid => "any time",
+        CalibratedMethod::FixedHorizonAdjusted => "one look, adjusted",
+        CalibratedMethod::AnytimeValidAdjusted => "any time, adjusted",
+    }
+}
+
+fn days(days: f64) -> String {
+    if days <= 0.0 { "enough".to_owned() } else { number::significant_digits(days, 2) }
+}

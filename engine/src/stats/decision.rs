@@ -1,0 +1,421 @@
+//! What to do: ship a variant, hold, roll back, or keep running, and why.
+//!
+//! Only what holds at any look decides, since nobody waits for a planned moment: the anytime-valid p-values of the primary metrics,
+//! corrected for their number and that of the variants (Holm 1979), and the anytime-valid intervals of the guardrails. A variant is
+//! shipped when it is better in some primary metric, worse in none, and every guardrail is known to hold.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::comparison::{Belief, Comparison};
+use super::inference::Inference;
+use super::many::{Correction, adjust};
+use super::mismatch::SampleRatio;
+use crate::error::Result;
+
+/// What a metric is to the decision.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "role", deny_unknown_fields)]
+pub enum DecisionRole {
+    /// It decides.
+    Primary,
+    /// It is told besides.
+    Secondary,
+    /// It must not get worse by a margin or more.
+    Guardrail {
+        /// The tolerated loss, as a share of the baseline's value.
+        margin: f64,
+    },
+}
+
+/// A metric as the decision sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionMetric {
+    /// Its name.
+    pub name: String,
+    /// What it is to the decision.
+    pub role: DecisionRole,
+    /// Whether a lower value is better.
+    pub lower_is_better: bool,
+    /// Each variant against the baseline; variants that lack something are not in it.
+    pub against_baseline: IndexMap<String, Comparison>,
+    /// What is believed about each variant.
+    pub beliefs: IndexMap<String, Belief>,
+}
+
+/// What is known of one metric of one variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// Better than the baseline.
+    Better,
+    /// Worse than the baseline.
+    Worse,
+    /// Not known to differ.
+    Open,
+    /// A guardrail that is known to hold.
+    Safe,
+    /// A guardrail that is known not to hold.
+    Breached,
+    /// There is too little data for any answer.
+    TooLittleData,
+}
+
+/// One reason: what is known of one metric of one variant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// The metric.
+    pub metric: String,
+    /// What it is to the decision.
+    #[serde(flatten)]
+    pub role: DecisionRole,
+    /// The variant.
+    pub variant: String,
+    /// What is known.
+    pub finding: Finding,
+    /// The anytime-valid p-value, corrected within its family: the primary metrics, or the secondary ones; none of a guardrail.
+    pub adjusted_p_value: Option<f64>,
+    /// The anytime-valid interval of the relative difference, with a covariate taken out where there is one.
+    pub relative_interval: Option<[f64; 2]>,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Ship the variant.
+    Ship,
+    /// Too little is known yet; it may come.
+    KeepRunning,
+    /// Do not act on this experiment: it is over without an answer, or its data cannot be trusted.
+    Hold,
+    /// Every variant is worse, or breaks a guardrail: go back to the baseline.
+    RollBack,
+}
+
+/// A decision and its reasons.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// What to do.
+    pub verdict: Verdict,
+    /// The variant to ship.
+    pub variant: Option<String>,
+    /// Why, in one sentence.
+    pub because: String,
+    /// What to do with each variant.
+    pub variants: IndexMap<String, Verdict>,
+    /// What is known of each metric of each variant.
+    pub reasons: Vec<Reason>,
+}
+
+impl Verdict {
+    /// Its machine-readable name, as in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ship => "ship",
+            Self::KeepRunning => "keep_running",
+            Self::Hold => "hold",
+            Self::RollBack => "roll_back",
+        }
+    }
+}
+
+impl Finding {
+    /// Its machine-readable name, as in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::Open => "open",
+            Self::Safe => "safe",
+            Self::Breached => "breached",
+            Self::TooLittleData => "too_little_data",
+        }
+    }
+}
+
+impl DecisionRole {
+    /// Its machine-readable name, as in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+            Self::Guardrail { .. } => "guardrail",
+        }
+    }
+}
+
+/// Decides about the test variants of an experiment; `has_ended` when no more data will come.
+///
+/// ```
+/// use abduck::stats::decision::{Verdict, decide};
+///
+/// let decision = decide(&["test".to_owned()], &[], None, 0.05, false)?;
+/// assert_eq!(decision.verdict, Verdict::KeepRunning);
+/// # Ok::<(), abduck::error::Error>(())
+/// ```
+///
+/// # Errors
+/// `statistic_error` for an alpha that is not strictly between 0 and 1.
+pub fn decide(
+    variants: &[String],
+    metrics: &[DecisionMetric],
+    sample_ratio: Option<&SampleRatio>,
+    alpha: f64,
+    has_ended: bool,
+) -> Result<Decision> {
+    let mut reasons = family(variants, metrics, DecisionRole::Primary, alpha)?;
+    reasons.extend(guardrails(variants, metrics));
+    reasons.extend(family(variants, metrics, DecisionRole::Secondary, alpha)?);
+    let per_variant: IndexMap<String, Verdict> =
+        variants.iter().map(|variant| (variant.clone(), of_variant(variant, &reasons, has_ended))).collect();
+    let is_mismatch = sample_ratio.is_some_and(|ratio| ratio.is_mismatch);
+    let (verdict, variant, because) =
+        if is_mismatch { mismatched() } else { overall(&per_variant, &reasons, metrics, has_ended) };
+    Ok(Decision { verdict, variant, because, variants: per_variant, reasons })
+}
+
+/// The metrics of a role that are tested for a difference, all variants together.
+fn family(variants: &[String], metrics: &[DecisionMetric], role: DecisionRole, alpha: f64) -> Result<Vec<Reason>> {
+    let members = || {
+        let chosen = metrics.iter().filter(move |metric| metric.role == role);
+        chosen.flat_map(|metric| variants.iter().map(move |variant| (metric, variant)))
+    };
+    let known = |(metric, variant): (&DecisionMetric, &String)| {
+        metric.against_baseline.get(variant).map(|comparison| inference(comparison).p_value)
+    };
+    let p_values: Vec<f64> = members().filter_map(known).collect();
+    let mut adjusted = adjust(&p_values, alpha, Correction::Holm)?.into_iter();
+    let reason = |(metric, variant): (&DecisionMetric, &String)| {
+        let comparison = metric.against_baseline.get(variant);
+        let adjusted = comparison.and_then(|_| adjusted.next());
+        let finding = match (comparison, adjusted) {
+            (Some(comparison), Some(adjusted)) if adjusted.rejected => {
+                let is_higher = difference(comparison) > 0.0;
+                if is_higher == metric.lower_is_better { Finding::Worse } else { Finding::Better }
+            }
+            (Some(_), _) => Finding::Open,
+            (None, _) => Finding::TooLittleData,
+        };
+        Reason {
+            metric: metric.name.clone(),
+            role,
+            variant: variant.clone(),
+            finding,
+            adjusted_p_value: adjusted.map(|adjusted| adjusted.adjusted),
+            relative_interval: comparison.and_then(|comparison| inference(comparison).relative_interval),
+        }
+    };
+    Ok(members().map(reason).collect())
+}
+
+fn guardrails(variants: &[String], metrics: &[DecisionMetric]) -> Vec<Reason> {
+    let reason = |metric: &DecisionMetric, margin: f64, variant: &String| {
+        let comparison = metric.against_baseline.get(variant);
+        let relative_interval = comparison.and_then(|comparison| inference(comparison).relative_interval);
+        // The loss: how much worse, as a share of the baseline.
+        let loss =
+            relative_interval.map(|[low, high]| if metric.lower_is_better { [low, high] } else { [-high, -low] });
+        let finding = match (comparison, loss) {
+            (None, _) => Finding::TooLittleData,
+            (Some(_), Some([least, _])) if least > margin => Finding::Breached,
+            (Some(_), Some([_, most])) if most < margin => Finding::Safe,
+            (Some(_), _) => Finding::Open,
+        };
+        let (name, role) = (metric.name.clone(), metric.role);
+        Reason { metric: name, role, variant: variant.clone(), finding, adjusted_p_value: None, relative_interval }
+    };
+    let of_metric = |metric: &DecisionMetric| match metric.role {
+        DecisionRole::Guardrail { margin } => variants.iter().map(|variant| reason(metric, margin, variant)).collect(),
+        DecisionRole::Primary | DecisionRole::Secondary => Vec::new(),
+    };
+    metrics.iter().flat_map(of_metric).collect()
+}
+
+/// What holds at any look, with the covariate taken out where there is one.
+fn inference(comparison: &Comparison) -> &Inference {
+    comparison.adjusted.as_ref().map_or(&comparison.anytime_valid, |adjusted| &adjusted.anytime_valid)
+}
+
+fn difference(comparison: &Comparison) -> f64 {
+    comparison.adjusted.as_ref().map_or(comparison.difference, |adjusted| adjusted.difference)
+}
+
+fn of_variant(variant: &str, reasons: &[Reason], has_ended: bool) -> Verdict {
+    let of_role = |is_guardrail: bool| {
+        reasons.iter().filter(move |reason| {
+            reason.variant == variant
+                && match reason.role {
+                    DecisionRole::Primary => !is_guardrail,
+                    DecisionRole::Guardrail { .. } => is_guardrail,
+                    DecisionRole::Secondary => false,
+                }
+        })
+    };
+    let has = |finding| of_role(false).chain(of_role(true)).any(|reason| reason.finding == finding);
+    let is_safe = of_role(true).all(|reason| reason.finding == Finding::Safe);
+    match (has(Finding::Breached) || has(Finding::Worse), has(Finding::Better) && is_safe) {
+        (true, _) => Verdict::RollBack,
+        (false, true) => Verdict::Ship,
+        (false, false) if has_ended => Verdict::Hold,
+        (false, false) => Verdict::KeepRunning,
+    }
+}
+
+fn mismatched() -> (Verdict, Option<String>, String) {
+    let because = "the variants do not have as many units as the split says, so no number can be trusted";
+    (Verdict::Hold, None, because.to_owned())
+}
+
+fn overall(
+    variants: &IndexMap<String, Verdict>,
+    reasons: &[Reason],
+    metrics: &[DecisionMetric],
+    has_ended: bool,
+) -> (Verdict, Option<String>, String) {
+    let shippable: Vec<&String> =
+        variants.iter().filter(|(_, verdict)| **verdict == Verdict::Ship).map(|(variant, _)| variant).collect();
+    if let Some(best) = best_of(&shippable, metrics) {
+        let metric = reasons.iter().find(|reason| reason.variant == *best && reason.finding == Finding::Better);
+        let name = metric.map_or("a primary metric", |reason| reason.metric.as_str());
+        let because = format!("'{best}' is better in {name}, worse in no primary metric, and every guardrail holds");
+        return (Verdict::Ship, Some(best.clone()), because);
+    }
+    if !variants.is_empty() && variants.values().all(|verdict| *verdict == Verdict::RollBack) {
+        return (Verdict::RollBack, None, "every variant is worse in a primary metric or breaks a guardrail".into());
+    }
+    if has_ended {
+        return (Verdict::Hold, None, "the experiment is over, and no variant is known to be better and safe".into());
+    }
+    let waits = reasons.iter().any(|reason| reason.finding == Finding::Better);
+    let because = if waits {
+        "a variant is better in a primary metric, but not every guardrail is known to hold yet"
+    } else if metrics.iter().all(|metric| metric.role != DecisionRole::Primary) {
+        "no primary metric can decide: add one of the kind ExperimentMetric to the experiment's metrics"
+    } else {
+        "no variant is known to be better in a primary metric yet"
+    };
+    (Verdict::KeepRunning, None, because.into())
+}
+
+/// Of several variants, the one most likely the best in the first primary metric; the first of equals.
+fn best_of<'a>(variants: &[&'a String], metrics: &[DecisionMetric]) -> Option<&'a String> {
+    let first = metrics.iter().find(|metric| metric.role == DecisionRole::Primary)?;
+    let probability = |variant: &String| first.beliefs.get(variant).map_or(0.0, |belief| belief.probability_best);
+    let better = |best: &'a String, next: &'a String| if probability(next) > probability(best) { next } else { best };
+    variants.iter().copied().reduce(better)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::mismatch::sample_ratio;
+
+    fn inference(relative: [f64; 2], p_value: f64) -> Inference {
+        Inference {
+            interval: relative,
+            relative_interval: Some(relative),
+            p_value,
+            ln_p_value: p_value.ln(),
+            significant: p_value < 0.05,
+        }
+    }
+
+    fn metric(name: &str, role: DecisionRole, variants: &[(&str, [f64; 2], f64)]) -> DecisionMetric {
+        let comparison = |(variant, relative, p_value): &(&str, [f64; 2], f64)| {
+            let difference = 0.5 * (relative[0] + relative[1]);
+            let anytime_valid = inference(*relative, *p_value);
+            let comparison = Comparison {
+                difference,
+                standard_error: 1.0,
+                fixed_horizon: anytime_valid.clone(),
+                anytime_valid,
+                adjusted: None,
+                compatible: None,
+            };
+            ((*variant).to_owned(), comparison)
+        };
+        let belief = |(variant, relative, _): &(&str, [f64; 2], f64)| {
+            let belief =
+                Belief { probability_best: 0.5 + relative[0], expected_loss: 0.0, credible_interval: *relative };
+            ((*variant).to_owned(), belief)
+        };
+        DecisionMetric {
+            name: name.into(),
+            role,
+            lower_is_better: false,
+            against_baseline: variants.iter().map(comparison).collect(),
+            beliefs: variants.iter().map(belief).collect(),
+        }
+    }
+
+    const GUARDRAIL: DecisionRole = DecisionRole::Guardrail { margin: 0.02 };
+
+    fn decision(metrics: &[DecisionMetric], has_ended: bool) -> Decision {
+        decide(&["a".to_owned(), "b".to_owned()], metrics, None, 0.05, has_ended).unwrap()
+    }
+
+    #[test]
+    fn the_most_likely_best_of_the_better_and_safe_variants_is_shipped() {
+        let primary = metric("sales", DecisionRole::Primary, &[("a", [0.02, 0.08], 0.001), ("b", [0.03, 0.09], 0.002)]);
+        let safe = metric("errors", GUARDRAIL, &[("a", [-0.01, 0.02], 0.4), ("b", [-0.015, 0.01], 0.4)]);
+        let decision = decision(&[primary, safe], false);
+        assert_eq!((decision.verdict, decision.variant.as_deref()), (Verdict::Ship, Some("b")));
+        assert!(decision.because.contains("'b' is better in sales"));
+    }
+
+    #[test]
+    fn the_number_of_comparisons_counts() {
+        // 0.03 alone would do; among two variants Holm asks for 0.025 of the smaller.
+        let primary = metric("sales", DecisionRole::Primary, &[("a", [0.0, 0.1], 0.03), ("b", [-0.1, 0.1], 0.8)]);
+        assert_eq!(decision(&[primary], false).verdict, Verdict::KeepRunning);
+    }
+
+    #[test]
+    fn a_guardrail_that_is_not_known_to_hold_delays_and_a_broken_one_ends_a_variant() {
+        let primary = metric("sales", DecisionRole::Primary, &[("a", [0.02, 0.08], 0.001), ("b", [0.03, 0.09], 0.001)]);
+        let open = metric("errors", GUARDRAIL, &[("a", [-0.05, 0.05], 0.9), ("b", [-0.09, -0.03], 0.001)]);
+        let decided = decision(&[primary.clone(), open], false);
+        assert_eq!(decided.verdict, Verdict::KeepRunning);
+        assert_eq!((decided.variants["a"], decided.variants["b"]), (Verdict::KeepRunning, Verdict::RollBack));
+        let broken = metric("errors", GUARDRAIL, &[("a", [-0.09, -0.03], 0.001), ("b", [-0.09, -0.03], 0.001)]);
+        assert_eq!(decision(&[primary, broken], false).verdict, Verdict::RollBack);
+    }
+
+    #[test]
+    fn where_less_is_better_a_higher_value_is_worse_and_a_loss() {
+        let mut primary =
+            metric("time", DecisionRole::Primary, &[("a", [0.02, 0.08], 0.001), ("b", [0.02, 0.08], 0.001)]);
+        primary.lower_is_better = true;
+        assert_eq!(decision(std::slice::from_ref(&primary), false).verdict, Verdict::RollBack);
+        let mut guardrail = metric("time", GUARDRAIL, &[("a", [0.03, 0.08], 0.001), ("b", [-0.08, -0.03], 0.001)]);
+        guardrail.lower_is_better = true;
+        let decided = decision(&[guardrail], false);
+        assert_eq!((decided.variants["a"], decided.variants["b"]), (Verdict::RollBack, Verdict::KeepRunning));
+    }
+
+    #[test]
+    fn what_is_over_without_an_answer_is_held_and_so_is_what_cannot_be_trusted() {
+        let open = metric("sales", DecisionRole::Primary, &[("a", [-0.1, 0.1], 0.7)]);
+        let decided = decision(std::slice::from_ref(&open), true);
+        assert_eq!(decided.verdict, Verdict::Hold);
+        assert_eq!(decided.reasons[1].finding, Finding::TooLittleData, "b has no comparison");
+        let clear = metric("sales", DecisionRole::Primary, &[("a", [0.02, 0.08], 1e-9), ("b", [0.02, 0.08], 1e-9)]);
+        let mismatch = sample_ratio(&[5000.0, 5000.0, 6000.0], &[1.0, 1.0, 1.0]).unwrap();
+        let decided = decide(&["a".to_owned(), "b".to_owned()], &[clear], Some(&mismatch), 0.05, false).unwrap();
+        assert_eq!((decided.verdict, decided.variant), (Verdict::Hold, None));
+    }
+
+    #[test]
+    fn secondary_metrics_are_told_but_decide_nothing() {
+        let worse = metric("clicks", DecisionRole::Secondary, &[("a", [-0.3, -0.2], 1e-9), ("b", [-0.3, -0.2], 1e-9)]);
+        let decided = decision(&[worse], false);
+        assert_eq!((decided.verdict, decided.reasons[0].finding), (Verdict::KeepRunning, Finding::Worse));
+    }
+}
