@@ -12,11 +12,12 @@
 
 mod axis;
 
-use axis::{Axis, Curve, Panel};
+use axis::{Axis, Panel};
 
-use super::bell::{Side, log_ratio};
+use super::bell::{PANEL_POWERS, Side, log_ratio};
 use super::dist::{Beta, Gamma};
 use super::quadrature::{NODES, RULE};
+use super::standing::{self, Curve, Standing};
 use crate::error::{Error, Result};
 
 /// What is believed about the rate of one arm.
@@ -51,6 +52,9 @@ pub struct Bounded<T> {
 
 /// How far the log density may fall before an arm is taken to have ended: a probability of about 1e-20.
 const DEPTH: f64 = 48.0;
+/// The same where a bound of 1e-13 is enough.
+const SHALLOW: f64 = 33.0;
+const COARSE_POWERS: f64 = 24.0;
 /// The deepest useful fall: beyond it, doubles underflow.
 const DEEPEST: f64 = 700.0;
 /// The part of a loss that may be cut off, as a power of e: 1e-14 of it.
@@ -92,6 +96,15 @@ impl Posterior {
         }
     }
 
+    /// The standard deviation of the rate.
+    #[must_use]
+    pub fn sd(&self) -> f64 {
+        match self {
+            Self::Beta(beta) => beta.sd(),
+            Self::Gamma(gamma) => gamma.sd(),
+        }
+    }
+
     /// The value below which the share `probability` lies; not a number unless `probability` is in [0, 1].
     #[must_use]
     pub fn quantile(&self, probability: f64) -> f64 {
@@ -109,7 +122,7 @@ impl Posterior {
 /// `too_few` for less than two posteriors, `mixed_families` when Beta and Gamma are mixed.
 pub fn probability_best(posteriors: &[Posterior]) -> Result<Bounded<Vec<f64>>> {
     check_count(posteriors.len())?;
-    let axis = Axis::new(posteriors, DEPTH)?;
+    let axis = Axis::new(posteriors, DEPTH, PANEL_POWERS)?;
     let (shares, disagreement) = refine(&axis, shares_of_best);
     let unexplained = (shares.iter().sum::<f64>() - 1.0).abs();
     let value = shares.into_iter().map(|share| share.min(1.0)).collect();
@@ -144,7 +157,7 @@ pub fn expected_loss(target: &Posterior, others: &[Posterior]) -> Result<Bounded
     check_count(arms.len())?;
     let mut depth = DEPTH;
     loop {
-        let axis = Axis::new(&arms, depth)?;
+        let axis = Axis::new(&arms, depth, PANEL_POWERS)?;
         let (values, disagreement) = refine(&axis, |panels, curves| vec![shortfall(panels, curves)]);
         let loss = values[0];
         // A small loss lives in the tails: look deep enough for what is cut off to be small beside it.
@@ -156,6 +169,31 @@ pub fn expected_loss(target: &Posterior, others: &[Posterior]) -> Result<Bounded
         }
         depth = needed;
     }
+}
+
+/// Where each of several independent posteriors stands among them: the probability to be the largest, and the loss of choosing it;
+/// the bound holds for both, in units of the widest standard deviation for the losses.
+///
+/// All at once it takes a fraction of the time of asking one by one; but a loss far below the bound has no digits of its own.
+///
+/// ```
+/// use abduck::stats::bayes::{Posterior, standings};
+///
+/// let compared = standings(&[Posterior::beta(101.0, 19.0)?, Posterior::beta(101.0, 11.0)?])?;
+/// assert!((compared.value[1].probability_best - 0.918_340_658_702_294_8).abs() <= compared.error_bound);
+/// assert!((compared.value[1].expected_loss - 0.001_647_027_941_760_286_4).abs() <= compared.error_bound);
+/// # Ok::<(), abduck::error::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`probability_best`].
+pub fn standings(posteriors: &[Posterior]) -> Result<Bounded<Vec<Standing>>> {
+    check_count(posteriors.len())?;
+    let axis = Axis::new(posteriors, SHALLOW, COARSE_POWERS)?;
+    let means: Vec<f64> = posteriors.iter().map(Posterior::mean).collect();
+    let widest = posteriors.iter().map(Posterior::sd).fold(0.0, f64::max);
+    Ok(standing::refined(&means, widest, |parts| axis.grid(parts)))
 }
 
 fn check_count(count: usize) -> Result<()> {

@@ -1,11 +1,11 @@
 //! Which of several bell-shaped posteriors is best, how surely, and what a wrong choice would cost.
 //!
 //! A mean over units has, with nothing known before, Student's t as its posterior; a ratio or a quantile is normal in the
-//! limit. The integrals are those of [`super::bayes`] (reference statistics, section 12.2), on panels fitted to every arm and
-//! halved until two passes agree.
+//! limit. The integrals are those of [`super::bayes`] (reference statistics, section 12.2), on panels as wide as every arm allows.
 
-use super::dist::{StudentT, normal_ln_sf, normal_quantile};
-use super::quadrature::{NODES, Nodal, RULE};
+use super::dist::{StudentT, normal_quantile};
+use super::quadrature::RULE;
+use super::standing::{self, Curve, Grid, Standing};
 use crate::error::{Error, Result};
 use crate::stats::Bounded;
 
@@ -28,25 +28,12 @@ pub struct BellPosterior {
     student: Option<StudentT>,
 }
 
-/// What the comparison of several posteriors says about one of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Standing {
-    /// The probability to be the largest of all.
-    pub probability_best: f64,
-    /// `E max(0, largest of the others - this one)`, in the unit of the values.
-    pub expected_loss: f64,
-}
-
-/// Two passes that agree to this, relative to 1 or to the widest scale, have converged.
-const AGREEMENT: f64 = 1e-12;
-/// Every panel is halved at most this many times.
-const HALVINGS: u32 = 5;
-/// Width of a panel near the middle, in scales.
-const PANEL_SCALES: f64 = 1.5;
+/// Widest panel, in scales: 16 nodes resolve a normal curve on it to 1e-14.
+const PANEL_SCALES: f64 = 3.0;
+/// A Student density has poles as far off as the root of its degrees of freedom; panels keep this part of the distance.
+const PART_OF_DISTANCE: f64 = 0.9;
 /// Beyond this logarithm of the tail nothing is left that matters: 4e-18.
 const LN_NOTHING: f64 = -40.0;
-/// Rounding of densities and sums.
-const ROUNDING: f64 = 1e-13;
 
 impl BellPosterior {
     /// A normal posterior.
@@ -97,29 +84,36 @@ impl BellPosterior {
         Self { location: -self.location, ..*self }
     }
 
-    /// The density per unit of the value.
-    fn density(&self, x: f64) -> f64 {
-        let z = (x - self.location) / self.scale;
-        let ln_standard = self.student.map_or_else(|| -0.5 * (z * z + std::f64::consts::TAU.ln()), |t| t.ln_pdf(z));
-        ln_standard.exp() / self.scale
+    /// How far the logarithm of the density has fallen, in scales from the location.
+    fn ln_fall(&self, z: f64) -> f64 {
+        self.student.map_or_else(|| 0.5 * z * z, |student| student.ln_fall(z))
     }
 
-    fn ln_tail(&self, z: f64) -> f64 {
-        self.student.map_or_else(|| normal_ln_sf(z), |t| t.ln_sf(z))
-    }
-
-    /// Edges of panels, in scales from the location, ascending from 0; they widen where the tail is heavy.
-    fn edges(&self) -> Vec<f64> {
-        let mut edges = vec![0.0];
-        let (mut edge, mut width) = (0.0, PANEL_SCALES);
-        while self.ln_tail(edge) > LN_NOTHING && edges.len() < 200 {
-            if edge >= 9.0 {
-                width *= 1.25;
-            }
-            edge += width;
-            edges.push(edge);
+    /// Where nothing is left of it, in scales from the location: a tail is below the density times the distance.
+    fn reach(&self) -> f64 {
+        let mut reach = PANEL_SCALES;
+        while reach.ln() - self.ln_fall(reach) > LN_NOTHING {
+            reach += self.panel_scales(reach);
         }
-        edges
+        reach
+    }
+
+    /// Widest panel at a distance from the location, in scales.
+    fn panel_scales(&self, z: f64) -> f64 {
+        let Some(student) = self.student else { return PANEL_SCALES };
+        let poles = PART_OF_DISTANCE * (z * z + student.degrees_of_freedom()).sqrt();
+        poles.min(PANEL_SCALES * (z.abs() / 9.0).max(1.0))
+    }
+
+    /// The posterior on panels of given middles and half-widths.
+    fn curve(&self, panels: &[(f64, f64)]) -> Curve {
+        let ln_top = self.student.map_or(-0.5 * std::f64::consts::TAU.ln(), |student| student.ln_pdf(0.0));
+        let mass = panels.iter().map(|(middle, half)| {
+            let unit = half / self.scale;
+            let from = (middle - self.location) / self.scale;
+            RULE.nodes.map(|node| unit * (ln_top - self.ln_fall(from + unit * node)).exp())
+        });
+        Curve::from_mass(mass.collect())
     }
 }
 
@@ -131,23 +125,9 @@ impl BellPosterior {
 pub fn compare_bells(posteriors: &[BellPosterior]) -> Result<Bounded<Vec<Standing>>> {
     check_count(posteriors.len())?;
     let widest = posteriors.iter().map(|posterior| posterior.scale).fold(0.0, f64::max);
-    let edges = all_edges(posteriors);
-    let mut coarse = standings(posteriors, &edges, 1);
-    let mut parts = 1;
-    loop {
-        parts *= 2;
-        let fine = standings(posteriors, &edges, parts);
-        let apart = |(a, b): (&Standing, &Standing)| {
-            let losses = (a.expected_loss - b.expected_loss).abs() / widest;
-            (a.probability_best - b.probability_best).abs().max(losses)
-        };
-        let disagreement = coarse.iter().zip(&fine).map(apart).fold(0.0, f64::max);
-        if disagreement <= AGREEMENT || parts == 1 << HALVINGS {
-            let unexplained = (fine.iter().map(|standing| standing.probability_best).sum::<f64>() - 1.0).abs();
-            return Ok(Bounded { value: fine, error_bound: disagreement + unexplained + ROUNDING });
-        }
-        coarse = fine;
-    }
+    let middle = posteriors.iter().map(|posterior| posterior.location).fold(f64::NEG_INFINITY, f64::max);
+    let means: Vec<f64> = posteriors.iter().map(|posterior| posterior.location - middle).collect();
+    Ok(standing::refined(&means, widest, |parts| grid(posteriors, &panels(posteriors, parts), |_| 1.0)))
 }
 
 /// What choosing each of several posteriors of a *logarithm* costs on average where another is larger, on the scale of the
@@ -155,62 +135,34 @@ pub fn compare_bells(posteriors: &[BellPosterior]) -> Result<Bounded<Vec<Standin
 /// beyond a tail of about 1e-18 is left out.
 pub(super) fn losses_of_exponentials(posteriors: &[BellPosterior]) -> Result<Bounded<Vec<f64>>> {
     check_count(posteriors.len())?;
-    let edges = shifted_edges(posteriors);
-    let mut parts = 1;
-    let mut coarse = exponential_losses(posteriors, &edges, parts);
+    let shifted = shifted(posteriors);
+    let losses = |parts| {
+        let grid = grid(posteriors, &panels(&shifted, parts), f64::exp);
+        standing::standings(&grid).iter().map(|standing| standing.expected_loss).collect::<Vec<f64>>()
+    };
+    let (mut coarse, mut parts) = (losses(1), 1);
     loop {
         parts *= 2;
-        let fine = exponential_losses(posteriors, &edges, parts);
+        let fine = losses(parts);
         let largest = fine.iter().copied().fold(0.0, f64::max);
         if !largest.is_finite() {
             return Err(out_of_range("location", "small enough for its exponential to be a number", largest));
         }
         let disagreement = coarse.iter().zip(&fine).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / largest;
-        if disagreement <= AGREEMENT || parts == 1 << HALVINGS {
-            return Ok(Bounded { value: fine, error_bound: disagreement + ROUNDING });
+        if disagreement <= standing::AGREEMENT || parts == standing::FINEST {
+            return Ok(Bounded { value: fine, error_bound: disagreement + standing::ROUNDING });
         }
         coarse = fine;
     }
 }
 
-/// The edges of all posteriors, and of where the mass of the exponentials of normal ones lies: a variance higher.
-fn shifted_edges(posteriors: &[BellPosterior]) -> Vec<f64> {
-    let shifted = |posterior: &BellPosterior| {
+/// The posteriors, and where the mass of the exponentials of normal ones lies: a variance higher.
+fn shifted(posteriors: &[BellPosterior]) -> Vec<BellPosterior> {
+    let higher = |posterior: &BellPosterior| {
         let location = posterior.location + posterior.scale * posterior.scale;
         posterior.student.is_none().then_some(BellPosterior { location, ..*posterior })
     };
-    let all: Vec<BellPosterior> = posteriors.iter().copied().chain(posteriors.iter().filter_map(shifted)).collect();
-    all_edges(&all)
-}
-
-fn exponential_losses(posteriors: &[BellPosterior], edges: &[f64], parts: u32) -> Vec<f64> {
-    let panels = panels(edges, parts);
-    let curves: Vec<Curve> = posteriors.iter().map(|posterior| curve(posterior, &panels)).collect();
-    let loss = |index: usize| {
-        let on_panel = |(panel, (middle, half)): (usize, &(f64, f64))| {
-            let ln_others = ln_others_below(index, &curves, panel);
-            let lost = std::array::from_fn(|node| {
-                let value = (middle + half * RULE.nodes[node]).exp();
-                half * value * curves[index].below[panel][node] * -ln_others[node].exp_m1()
-            });
-            RULE.integral(&lost)
-        };
-        panels.iter().enumerate().map(on_panel).sum()
-    };
-    (0..curves.len()).map(loss).collect()
-}
-
-/// The edges of all posteriors, ascending.
-fn all_edges(posteriors: &[BellPosterior]) -> Vec<f64> {
-    let of = |posterior: &BellPosterior| {
-        let (location, scale) = (posterior.location, posterior.scale);
-        let sides = |edge: f64| [location - scale * edge, location + scale * edge];
-        posterior.edges().into_iter().flat_map(sides).collect::<Vec<_>>()
-    };
-    let mut edges: Vec<f64> = posteriors.iter().flat_map(of).collect();
-    edges.sort_by(f64::total_cmp);
-    edges.dedup();
-    edges
+    posteriors.iter().copied().chain(posteriors.iter().filter_map(higher)).collect()
 }
 
 fn check_count(count: usize) -> Result<()> {
@@ -221,76 +173,43 @@ fn check_count(count: usize) -> Result<()> {
     Err(Error::invalid_field("posteriors", "too_few", message).hint("add the arm to compare with"))
 }
 
-/// Middles and half-widths of the panels between the edges, each cut into parts.
-fn panels(edges: &[f64], parts: u32) -> Vec<(f64, f64)> {
-    let piece = |pair: &[f64]| {
-        let width = (pair[1] - pair[0]) / f64::from(parts);
-        let start = pair[0];
-        (0..parts).map(move |part| (start + width * (f64::from(part) + 0.5), 0.5 * width))
-    };
-    edges.windows(2).flat_map(piece).collect()
-}
-
-/// One posterior at the nodes of all panels.
-struct Curve {
-    /// Density times the half-width of the panel.
-    mass: Vec<Nodal>,
-    below: Vec<Nodal>,
-    above: Vec<Nodal>,
-}
-
-fn standings(posteriors: &[BellPosterior], edges: &[f64], parts: u32) -> Vec<Standing> {
-    let panels = panels(edges, parts);
-    let curves: Vec<Curve> = posteriors.iter().map(|posterior| curve(posterior, &panels)).collect();
-    (0..curves.len()).map(|index| standing(index, &curves, &panels)).collect()
-}
-
-fn curve(posterior: &BellPosterior, panels: &[(f64, f64)]) -> Curve {
-    let mass: Vec<Nodal> = panels
-        .iter()
-        .map(|(middle, half)| RULE.nodes.map(|node| half * posterior.density(middle + half * node)))
-        .collect();
-    let whole: Vec<f64> = mass.iter().map(|values| RULE.integral(values)).collect();
-    // Where a density underflows, rounding can take its running integral below 0.
-    let plus = |start: f64, values: Nodal| values.map(|value| (start + value).clamp(0.0, 1.0));
-    let (mut from_left, mut from_right) = (0.0, 0.0);
-    let mut below = Vec::with_capacity(panels.len());
-    for (values, share) in mass.iter().zip(&whole) {
-        below.push(plus(from_left, RULE.integrals_from_left(values)));
-        from_left += share;
+/// Middles and half-widths of panels from where the first posterior begins to where the last ends, each as wide as all of them
+/// allow, then cut into parts.
+fn panels(posteriors: &[BellPosterior], parts: u32) -> Vec<(f64, f64)> {
+    let reaches: Vec<(&BellPosterior, f64)> =
+        posteriors.iter().map(|posterior| (posterior, posterior.reach() * posterior.scale)).collect();
+    let begin = reaches.iter().map(|(posterior, reach)| posterior.location - reach).fold(f64::INFINITY, f64::min);
+    let end = reaches.iter().map(|(posterior, reach)| posterior.location + reach).fold(f64::NEG_INFINITY, f64::max);
+    let mut panels = Vec::new();
+    let mut position = begin;
+    while position < end {
+        let allowed = |(posterior, reach): &(&BellPosterior, f64)| {
+            let distance = position - posterior.location;
+            let width = posterior.scale * posterior.panel_scales(distance / posterior.scale);
+            // Next to nothing begins where a posterior does, so a panel may begin before it.
+            if distance < -reach {
+                -reach - distance + 0.5 * width
+            } else if distance > *reach {
+                f64::INFINITY
+            } else {
+                width
+            }
+        };
+        let width = reaches.iter().map(allowed).fold(end - position, f64::min);
+        // Rather a slightly wider panel than a sliver at the end; and never a step that rounding swallows.
+        let next = if position + 1.1 * width < end { (position + width).max(position.next_up()) } else { end };
+        let half = 0.5 * (next - position) / f64::from(parts);
+        panels.extend((0..parts).map(|part| (position + half * (2.0 * f64::from(part) + 1.0), half)));
+        position = next;
     }
-    let mut above = vec![[0.0; NODES]; panels.len()];
-    for (index, (values, share)) in mass.iter().zip(&whole).enumerate().rev() {
-        above[index] = plus(from_right, RULE.integrals_to_right(values));
-        from_right += share;
-    }
-    Curve { mass, below, above }
+    panels
 }
 
-fn standing(index: usize, curves: &[Curve], panels: &[(f64, f64)]) -> Standing {
-    let mut standing = Standing::default();
-    for (panel, (_, half)) in panels.iter().enumerate() {
-        let ln_others = ln_others_below(index, curves, panel);
-        let best = std::array::from_fn(|node| curves[index].mass[panel][node] * ln_others[node].exp());
-        let lost = std::array::from_fn(|node| half * curves[index].below[panel][node] * -ln_others[node].exp_m1());
-        standing.probability_best += RULE.integral(&best);
-        standing.expected_loss += RULE.integral(&lost);
-    }
-    standing.probability_best = standing.probability_best.min(1.0);
-    standing
-}
-
-/// The logarithm of the probability that all the others lie below, from their tails above.
-fn ln_others_below(index: usize, curves: &[Curve], panel: usize) -> Nodal {
-    std::array::from_fn(|node| {
-        let others = curves.iter().enumerate().filter(|(other, _)| *other != index);
-        others.map(|(_, curve)| ln_below(curve, panel, node)).sum()
-    })
-}
-
-fn ln_below(curve: &Curve, panel: usize, node: usize) -> f64 {
-    let (below, above) = (curve.below[panel][node], curve.above[panel][node]);
-    if above < 0.5 { (-above).ln_1p() } else { below.ln() }
+/// The posteriors on panels; `value` turns a position into what losses are measured in, as its own derivative.
+fn grid(posteriors: &[BellPosterior], panels: &[(f64, f64)], value: impl Fn(f64) -> f64) -> Grid {
+    let widths =
+        panels.iter().map(|(middle, half)| RULE.nodes.map(|node| half * value(middle + half * node))).collect();
+    Grid { curves: posteriors.iter().map(|posterior| posterior.curve(panels)).collect(), widths }
 }
 
 fn out_of_range(name: &'static str, wanted: &str, value: f64) -> Error {

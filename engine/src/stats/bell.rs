@@ -35,7 +35,7 @@ pub(super) enum Side {
 
 /// Widest panel in units of the local standard deviation, and in powers of e the density may change over one.
 const PANEL_DEVIATIONS: f64 = 3.0;
-const PANEL_POWERS: f64 = 9.0;
+pub(super) const PANEL_POWERS: f64 = 14.0;
 
 /// Beyond this fall every probability underflows to 0, and only its logarithm can matter: the leading term will do.
 const NEGLIGIBLE_FALL: f64 = 1e6;
@@ -99,15 +99,15 @@ impl Bell {
         }
     }
 
-    /// Widest panel, starting at `offset`, on which 16 nodes resolve the density.
-    pub(super) fn panel_width(&self, offset: f64) -> f64 {
+    /// Widest panel, starting at `offset`, on which 16 nodes resolve the density; it may change by `powers` of e on it.
+    fn panel_width(&self, offset: f64, powers: f64) -> f64 {
         // Where the curve has become a straight line on the log scale, panels may grow with the distance to the bend.
         let from_bend = match *self {
             Self::LogOdds { a, b } => ((a / b).ln() + offset).abs() - (a + b).max(1.0).ln(),
             Self::Logarithm { shape } => -shape.ln() - offset,
         };
         let straight = 2.0 + 0.5 * from_bend.max(0.0);
-        straight.min(PANEL_POWERS / self.slope(offset).abs()).min(PANEL_DEVIATIONS / self.curvature(offset).sqrt())
+        straight.min(powers / self.slope(offset).abs()).min(PANEL_DEVIATIONS / self.curvature(offset).sqrt())
     }
 
     /// Standard deviation of the normal curve that fits the top.
@@ -158,7 +158,7 @@ impl Bell {
         }
         let (mut position, mut mass) = (offset, 0.0);
         loop {
-            let half = 0.5 * self.march_width(side, position);
+            let half = 0.5 * self.march_width(side, position, PANEL_POWERS);
             let middle = position + sign * half;
             let values: Nodal = std::array::from_fn(|i| (start_fall - self.fall(middle + half * RULE.nodes[i])).exp());
             let share = half * RULE.integral(&values);
@@ -172,18 +172,26 @@ impl Bell {
         (self.log_top() - start_fall + mass.ln(), mass)
     }
 
-    /// The offset below (or above) which the given probability lies; Newton's method on the logarithm of the tail.
+    /// The offset below (or above) which the given probability lies; Halley's method on the logarithm of the tail, whose second
+    /// derivative comes for free.
     ///
-    /// `start` is a guess. That logarithm is concave, so every step ends on the outer side of the root and the next ones close in from there.
+    /// `start` is a guess. Each step leaves the cube of what it was wide, in deviations; so the last one may be that wide.
     pub(super) fn offset_of_tail(&self, side: Side, log_probability: f64, start: f64) -> f64 {
         let deviation = self.deviation();
-        let farthest = self.reach(side, 5.0 - log_probability).abs();
-        let mut offset = start.clamp(-farthest, farthest);
+        let mut offset = start;
+        if start.abs() > 4.0 * deviation {
+            let farthest = self.reach(side, 5.0 - log_probability).abs();
+            offset = start.clamp(-farthest, farthest);
+        }
         for _ in 0..200 {
             let (log_tail, mass_over_density) = self.log_tail(side, offset);
-            let step = (log_tail - log_probability) * mass_over_density;
+            let excess = log_tail - log_probability;
+            let fall = -side.sign() * self.slope(offset);
+            let bend = 1.0 - 0.5 * excess * (fall * mass_over_density - 1.0);
+            // Far from the root the second derivative leads astray; that logarithm is concave, so Newton's step never does.
+            let step = excess * mass_over_density / if bend > 0.5 { bend } else { 1.0 };
             offset += side.sign() * step;
-            if step.abs() <= 1e-9 * deviation.min(mass_over_density) {
+            if step.abs() <= 1e-5 * deviation.min(mass_over_density) {
                 break;
             }
         }
@@ -191,9 +199,9 @@ impl Bell {
     }
 
     /// Panel width for a march to one side: where the density bends more on the way, the width at the far end counts too.
-    pub(super) fn march_width(&self, side: Side, position: f64) -> f64 {
-        let width = self.panel_width(position);
-        width.min((1.5 * self.panel_width(position + side.sign() * width)).max(0.25 * width))
+    pub(super) fn march_width(&self, side: Side, position: f64, powers: f64) -> f64 {
+        let width = self.panel_width(position, powers);
+        width.min((1.5 * self.panel_width(position + side.sign() * width, powers)).max(0.25 * width))
     }
 }
 

@@ -14,6 +14,7 @@ use super::compatible::{CompatibleAnswer, compatible_answer};
 use super::inference::{Estimate, Inference, anytime_valid, fixed_horizon};
 use super::modern::sequential::Layout;
 use super::moments::Moments;
+use super::standing::Standing;
 use crate::error::Result;
 use crate::plan::Statistics;
 
@@ -198,7 +199,7 @@ fn beliefs(nature: Nature, arms: &[Arm], lower_is_better: bool) -> Result<Vec<Be
     let compared: Vec<BellPosterior> =
         posteriors.iter().map(|posterior| if lower_is_better { posterior.mirrored() } else { *posterior }).collect();
     let standings = compare_bells(&compared)?.value;
-    let belief = |(posterior, standing): (&BellPosterior, super::believed::Standing)| Belief {
+    let belief = |(posterior, standing): (&BellPosterior, Standing)| Belief {
         probability_best: standing.probability_best,
         expected_loss: standing.expected_loss,
         credible_interval: [posterior.quantile(0.025), posterior.quantile(0.975)],
@@ -223,15 +224,13 @@ fn shares(arms: &[Arm], lower_is_better: bool) -> Result<Vec<Belief>> {
         Posterior::beta(1.0 + good, 1.0 + bad)
     };
     let posteriors = arms.iter().map(posterior).collect::<Result<Vec<Posterior>>>()?;
-    let best = bayes::probability_best(&posteriors)?.value;
-    let belief = |(index, probability_best): (usize, f64)| {
-        let mut others = posteriors.clone();
-        let own = others.remove(index);
+    let belief = |(own, standing): (&Posterior, Standing)| {
         let [lower, upper] = [own.quantile(0.025), own.quantile(0.975)];
         let credible_interval = if lower_is_better { [1.0 - upper, 1.0 - lower] } else { [lower, upper] };
-        Ok(Belief { probability_best, expected_loss: bayes::expected_loss(&own, &others)?.value, credible_interval })
+        let Standing { probability_best, expected_loss } = standing;
+        Belief { probability_best, expected_loss, credible_interval }
     };
-    best.into_iter().enumerate().map(belief).collect()
+    Ok(posteriors.iter().zip(bayes::standings(&posteriors)?.value).map(belief).collect())
 }
 
 #[cfg(test)]
@@ -299,7 +298,9 @@ mod tests {
         .unwrap();
         let posteriors = [Posterior::beta(101.0, 21.0).unwrap(), Posterior::beta(109.0, 13.0).unwrap()];
         let best = bayes::probability_best(&posteriors).unwrap().value;
-        assert_eq!(compared.beliefs["test"].probability_best, best[1]);
+        assert!((compared.beliefs["test"].probability_best - best[1]).abs() < 1e-12);
+        let loss = bayes::expected_loss(&posteriors[1], &posteriors[..1]).unwrap().value;
+        assert!((compared.beliefs["test"].expected_loss - loss).abs() < 1e-12);
         assert!(compare(Nature::Share, &[share("control", 0.5)], &Statistics::default()).unwrap().beliefs.is_empty());
     }
 }

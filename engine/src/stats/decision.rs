@@ -16,7 +16,7 @@ use crate::error::Result;
 
 /// What a metric is to the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "role", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", tag = "role")]
 pub enum DecisionRole {
     /// It decides.
     Primary,
@@ -63,8 +63,8 @@ pub enum Finding {
 }
 
 /// One reason: what is known of one metric of one variant.
+// Unknown fields cannot be refused beside a flattened one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Reason {
     /// The metric.
     pub metric: String,
@@ -410,6 +410,15 @@ mod tests {
         let mismatch = sample_ratio(&[5000.0, 5000.0, 6000.0], &[1.0, 1.0, 1.0]).unwrap();
         let decided = decide(&["a".to_owned(), "b".to_owned()], &[clear], Some(&mismatch), 0.05, false).unwrap();
         assert_eq!((decided.verdict, decided.variant), (Verdict::Hold, None));
+    }
+
+    #[test]
+    fn a_decision_is_read_back_as_it_was_written() {
+        let safe = metric("errors", GUARDRAIL, &[("a", [-0.01, 0.02], 0.4)]);
+        let primary = metric("sales", DecisionRole::Primary, &[("a", [0.02, 0.08], 0.001)]);
+        let decided = decision(&[primary, safe], false);
+        let text = serde_json::to_string(&decided).unwrap();
+        assert_eq!(serde_json::from_str::<Decision>(&text).unwrap(), decided, "{text}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Log-normal posteriors of a positive value (reference statistics, sections 12.1 and 13).
 
 use super::Bounded;
-use super::believed::{BellPosterior, Standing, compare_bells, losses_of_exponentials};
+use super::believed::{BellPosterior, compare_bells, losses_of_exponentials};
 use super::dist::normal_quantile;
+use super::standing::Standing;
 use crate::error::{Error, Result};
 
 /// A positive value whose logarithm is normal.

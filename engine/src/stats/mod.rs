@@ -30,6 +30,7 @@ mod moments;
 mod observed;
 mod quadrature;
 mod secondary;
+mod standing;
 
 pub mod bayes;
 pub mod believed;
@@ -71,3 +72,4 @@ pub use moments::{Moments, OtherMoments};
 pub use observed::{Observations, Shortfall, observe, observe_table};
 pub use secondary::secondary_values;
 pub use significance::{Judgement, Rule, Rung, Significance, SignificanceCode};
+pub use standing::Standing;

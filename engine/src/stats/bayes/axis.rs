@@ -7,6 +7,7 @@ use super::Posterior;
 use crate::error::{Error, Result};
 use crate::stats::bell::{Bell, Side, log_ratio, odds_shares};
 use crate::stats::quadrature::{Nodal, RULE};
+use crate::stats::standing::{Curve, Grid};
 
 /// Posteriors of one family on their common log scale.
 pub(super) struct Axis {
@@ -59,22 +60,12 @@ pub(super) struct Panel {
     pub(super) widths: Nodal,
 }
 
-/// One posterior at every node of every panel.
-pub(super) struct Curve {
-    /// Density per unit of the panel.
-    pub(super) mass: Vec<Nodal>,
-    /// Probability below the node, accurate where small.
-    pub(super) below: Vec<Nodal>,
-    /// Probability above the node, accurate where small.
-    pub(super) above: Vec<Nodal>,
-}
-
 impl Axis {
-    /// Places the posteriors; each ends where its log density has fallen by `depth`.
-    pub(super) fn new(posteriors: &[Posterior], depth: f64) -> Result<Self> {
+    /// Places the posteriors; each ends where its log density has fallen by `depth`, and may change by `powers` of e on a panel.
+    pub(super) fn new(posteriors: &[Posterior], depth: f64, powers: f64) -> Result<Self> {
         let arms =
             posteriors.iter().map(|posterior| Arm::new(posterior, posteriors, depth)).collect::<Result<Vec<Arm>>>()?;
-        let pieces = fit(&arms);
+        let pieces = fit(&arms, powers);
         Ok(Self { arms, pieces })
     }
 
@@ -105,6 +96,12 @@ impl Axis {
         self.pieces.iter().flat_map(parts_of).map(|piece| self.panel(piece)).collect()
     }
 
+    /// Every posterior on the panels, each piece cut into `parts` equal ones.
+    pub(super) fn grid(&self, parts: u32) -> Grid {
+        let panels = self.panels(parts);
+        Grid { curves: self.curves(&panels), widths: panels.iter().map(|panel| panel.widths).collect() }
+    }
+
     fn panel(&self, piece: Piece) -> Panel {
         let scale = self.arms[piece.anchor].scale;
         let width = |node: f64| piece.half * scale.rate_per_position(piece.middle + piece.half * node);
@@ -119,13 +116,13 @@ impl Axis {
 }
 
 /// Cuts the axis into as few pieces as the arms allow.
-fn fit(arms: &[Arm]) -> Vec<Piece> {
+fn fit(arms: &[Arm], powers: f64) -> Vec<Piece> {
     let stops = stops(arms);
     let (mut pieces, mut present, mut from) = (Vec::new(), vec![stops[0].arm], stops[0]);
     for to in &stops[1..] {
         // Stops may be nearer to each other than the rounding of their order; what lies between must not be taken twice.
         if arms[from.arm].position(*to) > from.position {
-            fit_between(arms, &present, from, *to, &mut pieces);
+            fit_between(arms, &present, [from, *to], powers, &mut pieces);
             from = *to;
         }
         if to.position < 0.0 { present.push(to.arm) } else { present.retain(|arm| *arm != to.arm) }
@@ -144,7 +141,7 @@ fn stops(arms: &[Arm]) -> Vec<Stop> {
 }
 
 /// Fits pieces between two neighbouring stops, given the arms present.
-fn fit_between(arms: &[Arm], present: &[usize], from: Stop, to: Stop, pieces: &mut Vec<Piece>) {
+fn fit_between(arms: &[Arm], present: &[usize], [from, to]: [Stop; 2], powers: f64, pieces: &mut Vec<Piece>) {
     // Where there is no arm only the rate counts, and it counts most on the right.
     let anchor = narrowest(arms, present.iter().copied()).unwrap_or(to.arm);
     let Arm { scale, tops, .. } = &arms[anchor];
@@ -152,7 +149,7 @@ fn fit_between(arms: &[Arm], present: &[usize], from: Stop, to: Stop, pieces: &m
     while position < last {
         let width = present
             .iter()
-            .map(|arm| arms[*arm].bell.march_width(Side::Above, position - tops[*arm]))
+            .map(|arm| arms[*arm].bell.march_width(Side::Above, position - tops[*arm], powers))
             .fold(scale.panel_width(position), f64::min);
         // Rather a slightly wider piece than a sliver at the end.
         let next = if position + 1.1 * width < last { position + width } else { last };
@@ -187,21 +184,7 @@ impl Arm {
 
     /// The arm on the panels, given where its top stands relative to that of each anchor.
     fn curve(&self, panels: &[Panel], tops: &[f64]) -> Curve {
-        let mass: Vec<Nodal> = panels.iter().map(|panel| self.mass(panel.piece, tops[panel.piece.anchor])).collect();
-        let mut below = Vec::with_capacity(panels.len());
-        let mut sum = 0.0;
-        for values in &mass {
-            below.push(RULE.integrals_from_left(values).map(|part| (sum + part).min(1.0)));
-            sum += RULE.integral(values);
-        }
-        let mut above = Vec::with_capacity(panels.len());
-        sum = 0.0;
-        for values in mass.iter().rev() {
-            above.push(RULE.integrals_to_right(values).map(|part| (sum + part).min(1.0)));
-            sum += RULE.integral(values);
-        }
-        above.reverse();
-        Curve { mass, below, above }
+        Curve::from_mass(panels.iter().map(|panel| self.mass(panel.piece, tops[panel.piece.anchor])).collect())
     }
 
     fn mass(&self, piece: Piece, top: f64) -> Nodal {

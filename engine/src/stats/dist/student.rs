@@ -1,6 +1,6 @@
 //! Student's t distribution, and the chi-square distribution beside it.
 
-use super::{Gamma, positive, shape_in_range};
+use super::{Gamma, normal_quantile, positive, shape_in_range};
 use crate::error::Result;
 use crate::stats::bell::{Bell, Side};
 
@@ -61,6 +61,12 @@ impl StudentT {
         at_one + bend(1.0) - bend(t)
     }
 
+    /// How far the logarithm of the density at `t` lies below that at 0.
+    pub(in crate::stats) fn ln_fall(self, t: f64) -> f64 {
+        let df = self.degrees_of_freedom;
+        0.5 * (df + 1.0) * (t * t / df).ln_1p()
+    }
+
     /// The probability of at most `t`.
     #[must_use]
     pub fn cdf(&self, t: f64) -> f64 {
@@ -105,7 +111,11 @@ impl StudentT {
         } else if tail >= 0.5 {
             return 0.0;
         } else if tail < 0.25 {
-            bell.offset_of_tail(Side::Below, (2.0 * tail).ln(), -bell.deviation())
+            // The first term of Cornish and Fisher is a good guess, unless the tails are very heavy.
+            let z = -normal_quantile(tail);
+            let near = z + z * (z * z + 1.0) / (4.0 * self.degrees_of_freedom);
+            let start = if self.degrees_of_freedom >= 3.0 { place(near) } else { -bell.deviation() };
+            bell.offset_of_tail(Side::Below, (2.0 * tail).ln(), start)
         } else {
             bell.offset_of_tail(Side::Above, (1.0 - 2.0 * tail).ln(), bell.deviation())
         };
