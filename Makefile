@@ -33,7 +33,7 @@ CORE_FEATURES :=
 WITH_LIBRARY := export DUCKDB_LIB_DIR="$$(.ci/duckdb-library)";
 endif
 
-.PHONY: help demo test bench build fmt format lint test-rust soak test-doc doc test-datasets wheel test-python deny audit \
+.PHONY: help demo test bench build fmt format lint test-rust soak simulate test-doc doc test-datasets wheel test-python deny audit \
 	conformance sample setup install prerequisites clean
 
 help: ## List the targets
@@ -83,6 +83,9 @@ soak: ## Run the property tests with fresh random inputs, many cases
 	$(WITH_LIBRARY) unset PROPTEST_RNG_SEED; \
 		PROPTEST_CASES=$(CASES) cargo test $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --lib; \
 		PROPTEST_CASES=$$(($(CASES) / 100 + 1)) cargo test $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --test it
+
+simulate: ## Simulation studies: how often tests are wrong where the truth is known (minutes)
+	$(WITH_LIBRARY) cargo test $(CARGO_FLAGS) -p abduck --test it simulations:: -- --ignored
 
 test-doc: ## Run the examples in the Rust documentation
 	$(WITH_LIBRARY) cargo test $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --doc
