@@ -392,6 +392,19 @@ impl Lab {
         Ok((json(&remaining)?, report::remaining(&remaining, None)))
     }
 
+    fn influence(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        metric: &str,
+        as_of: Option<&str>,
+        top: usize,
+    ) -> PyResult<(String, String)> {
+        let metric: Map<String, Value> = read(py, "metric", metric)?;
+        let influence = self.session.run(py, |engine| engine.influence(key, &metric, moment(as_of)?, top))?;
+        Ok((json(&influence)?, report::influence(&influence, None)))
+    }
+
     fn calibrate(
         &self,
         py: Python<'_>,

@@ -205,6 +205,10 @@ fn series_batch(rows: &[SeriesRow<'_>]) -> Result<RecordBatch, ArrowError> {
         ("value", numbers(rows.iter().map(|row| row.value)), true),
         ("variance", numbers(rows.iter().map(|row| row.variance)), true),
         ("relative_lift", numbers(rows.iter().map(|row| row.relative_lift)), true),
+        ("rel_effect_size_ci_lower", numbers(rows.iter().map(|row| row.rel_effect_size_ci_lower)), true),
+        ("rel_effect_size_ci_upper", numbers(rows.iter().map(|row| row.rel_effect_size_ci_upper)), true),
+        ("p_value", numbers(rows.iter().map(|row| row.p_value)), true),
+        ("p_value_fixed_horizon", numbers(rows.iter().map(|row| row.p_value_fixed_horizon)), true),
     ])
 }
 

@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,20 @@ def test_one_unit_is_explained_event_by_event(experiment: abduck.Experiment) -> 
     assert "fills step 2" in repr(told)
     with pytest.raises(abduck.NotFoundError):
         experiment.explain_unit("nobody at all", FUNNEL)
+
+
+def test_looking_every_day_is_told(experiment: abduck.Experiment) -> None:
+    buyers = {"metric_type": "funnel", "series": [{"event": "purchase"}]}
+    series = experiment.metric_series(buyers)
+    (peeking,) = series.peeking
+    tests = [point.variants[1] for point in series.cumulative if point.variants[1].p_value is not None]
+    fixed = [variant.p_value_fixed_horizon < 0.05 for variant in tests]
+    assert (peeking.variant, peeking.looks) == ("test", len(tests))
+    assert peeking.fixed_horizon_significant == sum(fixed)
+    assert peeking.fixed_horizon_flips == sum(a != b for a, b in pairwise(fixed))
+    assert tests[-1].rel_effect_size_ci_lower < tests[-1].relative_lift < tests[-1].rel_effect_size_ci_upper
+    result = experiment.try_metric(buyers).variants[1]
+    assert (tests[-1].p_value, tests[-1].p_value_fixed_horizon) == (result.p_value, result.p_value_fixed_horizon)
 
 
 def test_a_decision_is_a_value(demo: abduck.Lab, tmp_path: Path) -> None:

@@ -39,7 +39,9 @@ pub(crate) use self::history::{AuditArguments, BackfillInterval, HistoryArgument
 pub(crate) use self::holdout::{CreateHoldoutArguments, HoldoutCommand, UpdateHoldoutArguments};
 pub(crate) use self::metric::{MetricCommand, UpdateMetricArguments};
 pub(crate) use self::modern::{GivenMetricArguments, SeriesArguments, SeriesViewName, UnitsArguments};
-pub(crate) use self::planning::{CalibrateArguments, PlanCommand, RemainingArguments, SizeArguments};
+pub(crate) use self::planning::{
+    CalibrateArguments, InfluenceArguments, PlanCommand, RemainingArguments, SizeArguments,
+};
 pub(crate) use self::table::{LoadTableArguments, TableCommand};
 
 use self::values::{moment, seconds};
@@ -160,6 +162,8 @@ pub(crate) enum Command {
     Plan(PlanCommand),
     /// Put the lab's own units into two variants at random, and count how often the tests are wrong
     Calibrate(CalibrateArguments),
+    /// Show a metric without its largest units: does one unit make the result?
+    Influence(InfluenceArguments),
     /// Try a metric on an experiment: its result, without storing the metric
     Try(GivenMetricArguments),
     /// Show how a metric went, day by day

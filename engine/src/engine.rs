@@ -16,6 +16,7 @@ mod exposure;
 mod files;
 mod flags;
 mod history;
+mod influence;
 mod library;
 mod metric;
 mod metrics;

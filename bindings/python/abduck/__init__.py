@@ -51,7 +51,15 @@ from abduck.flags import Flag, Flags
 from abduck.history import HistoryPoint, HistoryVariant, ResultHistory
 from abduck.holdouts import Holdout, Holdouts
 from abduck.lab import AttachReport, FileReport, IngestReport, Lab, Progress, Settings, Status
-from abduck.planning import Calibration, MethodCalibration, Remaining, RemainingVariant, RoundShare
+from abduck.planning import (
+    Calibration,
+    Influence,
+    LargestUnit,
+    MethodCalibration,
+    Remaining,
+    RemainingVariant,
+    RoundShare,
+)
 from abduck.profiles import Group, GroupType, Person, TableFileReport, TableReport
 from abduck.reconciliation import ReconcileStep, Reconciliation, VariantSum
 from abduck.result import (
@@ -66,7 +74,7 @@ from abduck.result import (
     VariantRow,
 )
 from abduck.saved_metrics import ExperimentSavedMetric, SavedMetric, SavedMetrics
-from abduck.series import MetricSeries, SeriesPoint, SeriesVariant
+from abduck.series import MetricSeries, Peeking, SeriesPoint, SeriesVariant
 from abduck.tables import LabTable, LoadReport, Tables
 from abduck.units import ListedUnits
 
@@ -108,12 +116,14 @@ __all__ = [
     "HistoryVariant",
     "Holdout",
     "Holdouts",
+    "Influence",
     "IngestReport",
     "InternalError",
     "InvalidError",
     "IoError",
     "Lab",
     "LabTable",
+    "LargestUnit",
     "ListedUnits",
     "LoadReport",
     "MatrixCell",
@@ -125,6 +135,7 @@ __all__ = [
     "NotAllowedError",
     "NotFoundError",
     "NotReadyError",
+    "Peeking",
     "Person",
     "Progress",
     "Provenance",

@@ -23,7 +23,7 @@ from abduck.exposures import Exposures
 from abduck.flags import Flag, flag_of
 from abduck.history import ResultHistory
 from abduck.holdouts import Holdout, holdout_of
-from abduck.planning import Calibration, Remaining, calibration_of, remaining_of
+from abduck.planning import Calibration, Influence, Remaining, calibration_of, influence_of, remaining_of
 from abduck.reconciliation import Reconciliation
 from abduck.result import ExperimentResult, MetricEntry, MetricResult, SecondaryResult
 from abduck.saved_metrics import ExperimentSavedMetric
@@ -419,6 +419,27 @@ class Experiment(Entity):
         """
         data, text = self._lab.remaining(self._key, self._metric_json(metric), _moment.to_text(as_of), lift, power)
         return remaining_of(json.loads(data), text)
+
+    def influence(
+        self,
+        metric: Mapping[str, Any] | str | int | None = None,
+        *,
+        top: int = 1,
+        as_of: datetime | date | str | None = None,
+    ) -> Influence:
+        """A metric with all its units, and exactly without the largest: does one unit make the result?
+
+        Args:
+            metric: Its definition, or one of `metrics()` by number, id or name; the first modern one unless given.
+            top: How many of the largest units are left out.
+            as_of: The moment it holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: It is a draft.
+            InvalidError: All units of the metric count the same.
+        """
+        data, text = self._lab.influence(self._key, self._metric_json(metric), _moment.to_text(as_of), top)
+        return influence_of(json.loads(data), text)
 
     def calibrate(
         self,

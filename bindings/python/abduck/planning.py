@@ -116,6 +116,64 @@ class Calibration:
         return self.text
 
 
+@dataclass(frozen=True)
+class LargestUnit:
+    """A unit with one of the largest values."""
+
+    unit: str
+    """The unit: the smallest distinct id of a person, or the key of a group."""
+    variant: str
+    """Its variant."""
+    value: float
+    """Its value, before outliers are clamped."""
+
+
+@dataclass(frozen=True)
+class Influence:
+    """A metric with and without its largest units.
+
+    >>> import abduck
+    >>> revenue = {"metric_type": "mean"}
+    >>> revenue["source"] = {"event": "purchase", "math": "sum", "math_property": "revenue"}
+    >>> influence = abduck.demo().experiments["quick-checkout"].influence(revenue, top=3)
+    >>> len(influence.largest), influence.lift["test"] > 0, influence.lift_without["test"] > 0
+    (3, True, True)
+    """
+
+    largest: tuple[LargestUnit, ...]
+    """The largest units, which are left out, the largest first."""
+    lift: dict[str, float]
+    """How much larger each variant's value is than the baseline's, with all units."""
+    lift_without: dict[str, float]
+    """The same without the largest units."""
+    p_value: dict[str, float]
+    """The p-value of each variant that holds at any look, with all units."""
+    p_value_without: dict[str, float]
+    """The same without the largest units."""
+    text: str = field(repr=False, compare=False)
+    """All of it, for reading."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def influence_of(data: dict[str, Any], text: str) -> Influence:
+    """From its outward form."""
+
+    def p_values(observed: dict[str, Any]) -> dict[str, float]:
+        compared = observed["comparisons"]["against_baseline"]
+        return {variant: one["anytime_valid"]["p_value"] for variant, one in compared.items()}
+
+    return Influence(
+        largest=tuple(LargestUnit(**unit) for unit in data["largest"]),
+        lift=data["all"]["relative_lift"],
+        lift_without=data["without"]["relative_lift"],
+        p_value=p_values(data["all"]),
+        p_value_without=p_values(data["without"]),
+        text=text,
+    )
+
+
 def remaining_of(data: dict[str, Any], text: str) -> Remaining:
     """From its outward form."""
 

@@ -25,6 +25,14 @@ class SeriesVariant:
     """The sample variance of the values over units."""
     relative_lift: float | None
     """How much larger the value is than the baseline's, as a share of it."""
+    rel_effect_size_ci_lower: float | None
+    """The lower end of the interval of that which holds at any look."""
+    rel_effect_size_ci_upper: float | None
+    """Its upper end."""
+    p_value: float | None
+    """The p-value that holds at any look."""
+    p_value_fixed_horizon: float | None
+    """The p-value of a single look."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,22 @@ class SeriesPoint:
     """The day, or the number of days since the exposure."""
     variants: tuple[SeriesVariant, ...]
     """The variants, the baseline first."""
+
+
+@dataclass(frozen=True)
+class Peeking:
+    """What looking at the end of every day shows of a variant."""
+
+    variant: str
+    """The variant."""
+    looks: int
+    """The days on which it could be judged."""
+    fixed_horizon_significant: int
+    """The days on which the test for a single look called it significant."""
+    fixed_horizon_flips: int
+    """How often that test changed its mind from one day to the next."""
+    anytime_valid_since: str | None
+    """The first day on which the answer that holds at any look was significant."""
 
 
 class MetricSeries(Report):
@@ -89,6 +113,11 @@ class MetricSeries(Report):
     def by_days_since_exposure(self) -> tuple[SeriesPoint, ...]:
         """By days since the first exposure, of units observed that long; tells novelty from lasting effects."""
         return _points(self._data["by_days_since_exposure"])
+
+    @property
+    def peeking(self) -> tuple[Peeking, ...]:
+        """What looking every day would have cost: how often the test for a single look changed its mind."""
+        return tuple(Peeking(**variant) for variant in self._data["peeking"])
 
 
 def _points(points: list[dict[str, Any]]) -> tuple[SeriesPoint, ...]:

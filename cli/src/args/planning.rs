@@ -67,6 +67,15 @@ pub(crate) struct CalibrateArguments {
     pub(crate) lift: f64,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct InfluenceArguments {
+    #[command(flatten)]
+    pub(crate) given: GivenMetricArguments,
+    /// How many of the largest units are left out
+    #[arg(long, default_value_t = 1)]
+    pub(crate) top: usize,
+}
+
 /// A share: `0.05` or `5%`.
 fn share(text: &str) -> Result<f64, String> {
     let (number, unit) = text.trim().strip_suffix('%').map_or((text.trim(), 1.0), |number| (number.trim(), 100.0));

@@ -67,6 +67,7 @@ fn answer(global: &Global, command: Command, output: &Output) -> Result<()> {
         Command::Results(arguments) => results::run(global, &arguments, output),
         Command::Plan(command) => planning::run(global, command, output),
         Command::Calibrate(arguments) => planning::calibrate(global, &arguments, output),
+        Command::Influence(arguments) => planning::influence(global, &arguments, output),
         Command::Try(arguments) => modern::try_metric(global, &arguments, output),
         Command::Series(arguments) => modern::series(global, &arguments, output),
         Command::Units(arguments) => modern::units(global, &arguments, output),

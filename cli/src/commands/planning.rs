@@ -6,7 +6,7 @@ use abduck::{Result, ResultsRequest, report};
 use serde_json::json;
 
 use super::given_metric::{GivenMetric, moment};
-use crate::args::{CalibrateArguments, Global, PlanCommand, RemainingArguments, SizeArguments};
+use crate::args::{CalibrateArguments, Global, InfluenceArguments, PlanCommand, RemainingArguments, SizeArguments};
 use crate::output::{Answer, Output, json as to_json};
 
 /// Does what was asked of `plan`.
@@ -82,5 +82,19 @@ pub(crate) fn calibrate(global: &Global, arguments: &CalibrateArguments, output:
         text: Some(report::calibration(&calibration, output.width())),
         table: report::calibration_table(&calibration),
         data: to_json(&calibration)?,
+    })
+}
+
+/// Prints a metric with and without its largest units.
+pub(crate) fn influence(global: &Global, arguments: &InfluenceArguments, output: &Output) -> Result<()> {
+    let InfluenceArguments { given, top } = arguments;
+    let metric = GivenMetric::read(given.metric.as_deref())?;
+    let mut engine = super::open(global)?;
+    let metric = metric.of(&mut engine, &given.key)?;
+    let influence = engine.influence(&given.key, &metric, moment(given.as_of), *top)?;
+    output.answer(&Answer {
+        text: Some(report::influence(&influence, output.width())),
+        table: report::influence_table(&influence),
+        data: to_json(&influence)?,
     })
 }

@@ -33,3 +33,20 @@ fn what_is_wrong_with_a_plan_is_said() {
         assert!(transcript.stderr.contains(said), "{arguments}: {}", transcript.stderr);
     }
 }
+
+#[test]
+fn a_labs_own_units_are_planned_with_calibrated_and_left_out() {
+    let lab = Place::running();
+    let buyers = r#"{"metric_type":"funnel","series":[{"event":"bought"}]}"#;
+    let text = lab.succeeds(&format!("calibrate checkout {buyers} --rounds 50 --lift 50%"));
+    for part in ["800 units, 50 times put into two variants", "+50.0 % planted", "one look", "any time"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let remaining = lab.json(&format!("plan remaining checkout {buyers} --lift 20%"));
+    assert_eq!(remaining["variants"][0]["units_now"], serde_json::json!([400, 400]));
+    let text = lab.succeeds(r#"influence checkout {"metric_type":"mean","source":{"event":"bought"}} --top 2"#);
+    assert!(text.contains("without the 2 largest"), "{text}");
+    let refused = lab.abduck(&format!("influence checkout {buyers}"));
+    assert_eq!(refused.exit, 2);
+    assert!(refused.stderr.contains("all count the same"), "{}", refused.stderr);
+}

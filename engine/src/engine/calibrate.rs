@@ -74,7 +74,7 @@ impl Engine {
 }
 
 fn comparison(plan: &Plan, measure: &UnitMeasure, cells: &UnitCells) -> Result<Option<Comparison>> {
-    let mut observations = observe(measure, cells, &plan.statistics)?;
+    let mut observations = observe(measure, &cells.variants, &plan.statistics)?;
     Ok(observations.comparisons.against_baseline.swap_remove(OTHER))
 }
 

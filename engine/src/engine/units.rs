@@ -36,7 +36,8 @@ impl Engine {
         let points =
             SeriesPoints { cumulative: cells.cumulative, by_exposure_day: cells.by_exposure_day, by_age: cells.by_age };
         let provenance = provenance(&plan, &state, request.as_of);
-        Ok(metric_series(summary(&definition.experiment), provenance, metric, unit_measure(&plan)?, &points))
+        let (measure, statistics) = (unit_measure(&plan)?, &plan.statistics);
+        metric_series(summary(&definition.experiment), provenance, metric, measure, statistics, &points)
     }
 
     /// Why a plain query says something else than a modern metric: what each rule changes, from the naive count to the result.

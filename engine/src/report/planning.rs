@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::report::number;
 use crate::report::table::{Cell, Table};
 use crate::report::units::metric_title;
-use crate::results::{Calibration, Remaining};
+use crate::results::{Calibration, Influence, Remaining};
 use crate::stats::calibration::{CalibratedMethod, RoundShare};
 
 /// How much longer, for people to read; tables fit `width` characters where one is given.
@@ -80,6 +80,42 @@ pub fn calibration_table(calibration: &Calibration) -> Table {
             share(method.coverage),
             share(method.power),
         ]);
+    }
+    table
+}
+
+/// A metric with and without its largest units, for people to read.
+#[must_use]
+pub fn influence(influence: &Influence, width: Option<u16>) -> String {
+    let title = metric_title(&influence.experiment.name, &influence.metric);
+    let mut largest = Table::new(&["largest units", "variant", "value"]);
+    for unit in &influence.largest {
+        let value = Cell::number(number::amount(unit.value), unit.value);
+        largest.push(vec![Cell::text(&unit.unit), Cell::text(&unit.variant), value]);
+    }
+    format!("{title}\n\n{}\n{}", influence_table(influence).to_text(width), largest.to_text(width))
+}
+
+/// One row per variant: value, lift and p-values with all units and without the largest.
+#[must_use]
+pub fn influence_table(influence: &Influence) -> Table {
+    let without = format!("without the {} largest", influence.largest.len());
+    let mut columns = vec!["variant".to_owned()];
+    for of in ["with all", without.as_str()] {
+        columns.extend([of.to_owned(), "lift".to_owned(), "p any-time".to_owned()]);
+    }
+    let mut table = Table::new(&columns.iter().map(String::as_str).collect::<Vec<_>>());
+    for variant in influence.all.value.keys() {
+        let mut cells = vec![Cell::text(variant)];
+        for observed in [&influence.all, &influence.without] {
+            let compared = observed.comparisons.against_baseline.get(variant);
+            cells.push(Cell::optional(observed.value.get(variant).copied(), |value| {
+                number::significant_digits(value, 4)
+            }));
+            cells.push(Cell::optional(observed.relative_lift.get(variant).copied(), number::signed_percent));
+            cells.push(Cell::optional(compared.map(|compared| compared.anytime_valid.p_value), number::p_value));
+        }
+        table.push(cells);
     }
     table
 }

@@ -8,7 +8,7 @@ use crate::report::plot::sparkline;
 use crate::report::table::{Cell, Table};
 use crate::report::text::during;
 use crate::report::units;
-use crate::results::{MetricSeries, SeriesPoint, SeriesView, series_rows};
+use crate::results::{MetricSeries, Peeking, SeriesPoint, SeriesView, series_rows};
 
 /// The most characters of a line; a longer course is drawn with several points in each.
 const LINE_WIDTH: usize = 64;
@@ -24,6 +24,31 @@ pub fn series(series: &MetricSeries, view: SeriesView, width: Option<u16>) -> St
         text.push_str("\nNo day has passed yet.\n");
     } else {
         let _ = write!(text, "\n{}\n{}", table.to_text(width), plot(series, view));
+        if view == SeriesView::Cumulative {
+            text.push_str(&peeking(&series.peeking));
+        }
+    }
+    text
+}
+
+/// What looking every day would have cost.
+fn peeking(variants: &[Peeking]) -> String {
+    let mut text = String::new();
+    for variant in variants.iter().filter(|variant| variant.looks > 0) {
+        let times = match variant.fixed_horizon_flips {
+            1 => "once".to_owned(),
+            flips => format!("{flips} times"),
+        };
+        let Peeking { variant, looks, fixed_horizon_significant, anytime_valid_since, .. } = variant;
+        let _ = write!(
+            text,
+            "\n{variant}: looked at on {looks} days, the test for a single look calls it significant on \
+             {fixed_horizon_significant} and changes its mind {times}; the one for any number of looks "
+        );
+        let _ = match anytime_valid_since {
+            Some(day) => writeln!(text, "says so from {day} on."),
+            None => writeln!(text, "never does."),
+        };
     }
     text
 }
@@ -38,6 +63,9 @@ pub fn series_table(series: &MetricSeries, view: SeriesView) -> Table {
         names.extend([format!("{} units", variant.key), variant.key.clone()]);
         if index > 0 {
             names.push(format!("{} lift", variant.key));
+            if view == SeriesView::Cumulative {
+                names.push("any-time interval".to_owned());
+            }
         }
     }
     let mut table = Table::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -49,6 +77,10 @@ pub fn series_table(series: &MetricSeries, view: SeriesView) -> Table {
             cells.push(Cell::optional(variant.value, |value| units::shown(&series.metric_type, value)));
             if index > 0 {
                 cells.push(Cell::optional(variant.relative_lift, number::signed_percent));
+                if view == SeriesView::Cumulative {
+                    let (lower, upper) = (variant.rel_effect_size_ci_lower, variant.rel_effect_size_ci_upper);
+                    cells.push(units::interval_cell(lower, upper));
+                }
             }
         }
         table.push(cells);
@@ -59,8 +91,21 @@ pub fn series_table(series: &MetricSeries, view: SeriesView) -> Table {
 /// One row per view, point and variant, with the column names that programs know; only of one view if one is given.
 #[must_use]
 pub fn series_csv(series: &MetricSeries, view: Option<SeriesView>) -> Table {
-    let mut table =
-        Table::new(&["view", "label", "variant", "number_of_samples", "sum", "value", "variance", "relative_lift"]);
+    let columns = [
+        "view",
+        "label",
+        "variant",
+        "number_of_samples",
+        "sum",
+        "value",
+        "variance",
+        "relative_lift",
+        "rel_effect_size_ci_lower",
+        "rel_effect_size_ci_upper",
+        "p_value",
+        "p_value_fixed_horizon",
+    ];
+    let mut table = Table::new(&columns);
     for row in series_rows(series) {
         if view.is_some_and(|view| view.as_str() != row.view) {
             continue;
@@ -75,6 +120,10 @@ pub fn series_csv(series: &MetricSeries, view: Option<SeriesView>) -> Table {
             optional(row.value),
             optional(row.variance),
             optional(row.relative_lift),
+            optional(row.rel_effect_size_ci_lower),
+            optional(row.rel_effect_size_ci_upper),
+            optional(row.p_value),
+            optional(row.p_value_fixed_horizon),
         ]);
     }
     table

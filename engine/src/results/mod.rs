@@ -14,6 +14,7 @@ mod exposure_view;
 mod exposure_filters;
 mod funnel;
 mod history;
+mod influence;
 mod legacy;
 mod listed;
 mod reconciliation;
@@ -39,13 +40,14 @@ pub use exposure_view::{
 };
 pub use funnel::{ActionSummary, FunnelSeries, FunnelStep, FunnelVariant, LeftOut};
 pub use history::{HistoryPoint, HistoryRow, HistoryVariant, ResultHistory, history, history_rows};
+pub use influence::{Influence, LargestUnit};
 pub use legacy::{legacy, legacy_listed, legacy_secondary};
 pub use listed::ListedResult;
 pub use reconciliation::{Reconciliation, ReconciliationRow};
 pub use remaining::{Remaining, RemainingVariant};
 pub use secondary::{SecondaryMetricSummary, SecondaryResult};
 pub use series::{
-    MetricSeries, SeriesPoint, SeriesPoints, SeriesRow, SeriesVariant, SeriesView, metric_series, series_rows,
+    MetricSeries, Peeking, SeriesPoint, SeriesPoints, SeriesRow, SeriesVariant, SeriesView, metric_series, series_rows,
 };
 pub use table::{VariantRow, rows};
 pub use table_analysis::{

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::plan::{BASELINE, UnitMeasure};
+use crate::error::Result;
+use crate::plan::{BASELINE, Statistics, UnitMeasure};
 use crate::results::{ExperimentSummary, FORMAT_VERSION, Provenance, metric_type};
-use crate::stats::UnitCell;
+use crate::stats::{UnitCell, observe};
 
 /// How a modern metric came to be, from the first day on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +29,25 @@ pub struct MetricSeries {
     pub by_exposure_day: Vec<SeriesPoint>,
     /// By days since the first exposure, of units observed that long; tells novelty from lasting effects.
     pub by_days_since_exposure: Vec<SeriesPoint>,
+    /// What looking every day would have cost, per variant: how often the test for a single look changed its mind.
+    #[serde(default)]
+    pub peeking: Vec<Peeking>,
+}
+
+/// What looking at the end of every day shows of a variant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Peeking {
+    /// The variant.
+    pub variant: String,
+    /// The days on which it could be judged.
+    pub looks: u32,
+    /// The days on which the test for a single look called it significant.
+    pub fixed_horizon_significant: u32,
+    /// How often that test changed its mind from one day to the next.
+    pub fixed_horizon_flips: u32,
+    /// The first day on which the answer that holds at any look was significant; it may stay so for good.
+    pub anytime_valid_since: Option<String>,
 }
 
 /// One of the views of a series.
@@ -101,6 +121,18 @@ pub struct SeriesVariant {
     pub variance: Option<f64>,
     /// How much larger the value is than the baseline's, as a share of it.
     pub relative_lift: Option<f64>,
+    /// The lower end of the interval of that which holds at any look.
+    #[serde(default)]
+    pub rel_effect_size_ci_lower: Option<f64>,
+    /// Its upper end.
+    #[serde(default)]
+    pub rel_effect_size_ci_upper: Option<f64>,
+    /// The p-value that holds at any look.
+    #[serde(default)]
+    pub p_value: Option<f64>,
+    /// The p-value of a single look.
+    #[serde(default)]
+    pub p_value_fixed_horizon: Option<f64>,
 }
 
 /// One row of a series, flat.
@@ -122,6 +154,14 @@ pub struct SeriesRow<'a> {
     pub variance: Option<f64>,
     /// How much larger the value is than the baseline's, as a share of it.
     pub relative_lift: Option<f64>,
+    /// The lower end of the interval of that which holds at any look.
+    pub rel_effect_size_ci_lower: Option<f64>,
+    /// Its upper end.
+    pub rel_effect_size_ci_upper: Option<f64>,
+    /// The p-value that holds at any look.
+    pub p_value: Option<f64>,
+    /// The p-value of a single look.
+    pub p_value_fixed_horizon: Option<f64>,
 }
 
 /// The points of three series, by label and cell.
@@ -135,30 +175,61 @@ pub struct SeriesPoints {
     pub by_age: Vec<Vec<UnitCell>>,
 }
 
-/// Puts the cells of a series into their outward form.
-#[must_use]
+/// Puts the cells of a series into their outward form, each point judged as a result of that day would be.
+///
+/// # Errors
+/// As [`observe`].
 pub fn metric_series(
     experiment: ExperimentSummary,
     provenance: Provenance,
     definition: &Map<String, Value>,
     measure: &UnitMeasure,
+    statistics: &Statistics,
     points: &SeriesPoints,
-) -> MetricSeries {
+) -> Result<MetricSeries> {
     let by_day = |cells: &[Vec<UnitCell>]| {
         let labelled = measure.days.labels.iter().zip(cells);
-        labelled.map(|(label, cells)| point(label.clone(), measure, cells)).collect()
+        labelled.map(|(label, cells)| point(label.clone(), measure, statistics, cells)).collect::<Result<Vec<_>>>()
     };
     let ages = points.by_age.iter().enumerate();
-    MetricSeries {
+    let by_age = ages.map(|(age, cells)| point(age.to_string(), measure, statistics, cells));
+    let cumulative = by_day(&points.cumulative)?;
+    Ok(MetricSeries {
         format_version: FORMAT_VERSION,
         experiment,
         provenance,
         metric: Value::Object(definition.clone()),
         metric_type: metric_type(measure).to_owned(),
-        cumulative: by_day(&points.cumulative),
-        by_exposure_day: by_day(&points.by_exposure_day),
-        by_days_since_exposure: ages.map(|(age, cells)| point(age.to_string(), measure, cells)).collect(),
-    }
+        peeking: peeking(&cumulative, statistics.config.alpha),
+        cumulative,
+        by_exposure_day: by_day(&points.by_exposure_day)?,
+        by_days_since_exposure: by_age.collect::<Result<_>>()?,
+    })
+}
+
+/// What the cumulative points say to somebody who looks at each of them.
+fn peeking(points: &[SeriesPoint], alpha: f64) -> Vec<Peeking> {
+    let others = points.last().map_or(&[][..], |point| point.variants.get(1..).unwrap_or_default());
+    let of_variant = |key: &String| {
+        let looks: Vec<(&str, f64, f64)> = points.iter().filter_map(|point| look(point, key)).collect();
+        let fixed: Vec<bool> = looks.iter().map(|(_, _, fixed)| *fixed < alpha).collect();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let anytime = looks.iter().find(|(_, anytime, _)| *anytime < alpha);
+        Peeking {
+            variant: key.clone(),
+            looks: count(looks.len()),
+            fixed_horizon_significant: count(fixed.iter().filter(|significant| **significant).count()),
+            fixed_horizon_flips: count(fixed.windows(2).filter(|pair| pair[0] != pair[1]).count()),
+            anytime_valid_since: anytime.map(|(label, _, _)| (*label).to_owned()),
+        }
+    };
+    others.iter().map(|variant| of_variant(&variant.key)).collect()
+}
+
+/// The day and both p-values of a variant, where it could be judged.
+fn look<'a>(point: &'a SeriesPoint, key: &str) -> Option<(&'a str, f64, f64)> {
+    let variant = point.variants.iter().find(|variant| variant.key == key)?;
+    Some((&point.label, variant.p_value?, variant.p_value_fixed_horizon?))
 }
 
 /// The rows of a series: one per point and variant.
@@ -183,23 +254,32 @@ fn row<'a>(view: SeriesView, label: &'a str, variant: &'a SeriesVariant) -> Seri
         value: variant.value,
         variance: variant.variance,
         relative_lift: variant.relative_lift,
+        rel_effect_size_ci_lower: variant.rel_effect_size_ci_lower,
+        rel_effect_size_ci_upper: variant.rel_effect_size_ci_upper,
+        p_value: variant.p_value,
+        p_value_fixed_horizon: variant.p_value_fixed_horizon,
     }
 }
 
-fn point(label: String, measure: &UnitMeasure, cells: &[UnitCell]) -> SeriesPoint {
-    let value = |cell: &UnitCell| cell.value(measure);
-    let baseline = cells.iter().find(|cell| cell.variant == BASELINE).and_then(value).filter(|value| *value != 0.0);
+fn point(label: String, measure: &UnitMeasure, statistics: &Statistics, cells: &[UnitCell]) -> Result<SeriesPoint> {
+    let observed = observe(measure, cells, statistics)?;
     let mut ordered: Vec<&UnitCell> = cells.iter().collect();
     ordered.sort_by_key(|cell| cell.variant != BASELINE);
-    let variant = |cell: &UnitCell| SeriesVariant {
-        key: cell.variant.clone(),
-        number_of_samples: cell.moments.count,
-        sum: cell.moments.sum,
-        value: value(cell),
-        variance: cell.moments.variance(),
-        relative_lift: value(cell)
-            .filter(|_| cell.variant != BASELINE)
-            .and_then(|value| baseline.map(|baseline| value / baseline - 1.0)),
+    let variant = |cell: &UnitCell| {
+        let compared = observed.comparisons.against_baseline.get(&cell.variant);
+        let interval = compared.and_then(|compared| compared.anytime_valid.relative_interval);
+        SeriesVariant {
+            key: cell.variant.clone(),
+            number_of_samples: cell.moments.count,
+            sum: cell.moments.sum,
+            value: observed.value.get(&cell.variant).copied(),
+            variance: cell.moments.variance(),
+            relative_lift: observed.relative_lift.get(&cell.variant).copied(),
+            rel_effect_size_ci_lower: interval.map(|[lower, _]| lower),
+            rel_effect_size_ci_upper: interval.map(|[_, upper]| upper),
+            p_value: compared.map(|compared| compared.anytime_valid.p_value),
+            p_value_fixed_horizon: compared.map(|compared| compared.fixed_horizon.p_value),
+        }
     };
-    SeriesPoint { label, variants: ordered.into_iter().map(variant).collect() }
+    Ok(SeriesPoint { label, variants: ordered.into_iter().map(variant).collect() })
 }

@@ -79,7 +79,9 @@ pub struct MissingData {
 pub fn judge(plan: &Plan, measured: &Measured) -> Result<Outcome> {
     match measured {
         Measured::Units(cells) => match &plan.measure {
-            Measure::Units(measure) => Ok(Outcome::Observed(Box::new(observe(measure, cells, &plan.statistics)?))),
+            Measure::Units(measure) => {
+                Ok(Outcome::Observed(Box::new(observe(measure, &cells.variants, &plan.statistics)?)))
+            }
             Measure::Trend(_) | Measure::Funnel(_) => Err(Error::bug("units were measured for another kind of metric")),
         },
         Measured::Trend(cells) => judge_trend(cells, plan),

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::model::table_metric::TableValue;
 use crate::plan::{BASELINE, Statistics, UnitMeasure, UnitValue};
+use crate::stats::UnitCell;
 use crate::stats::comparison::{self, Arm, Comparisons, Nature};
 use crate::stats::inference::Estimate;
-use crate::stats::{UnitCell, UnitCells};
 
 /// The observed values of a modern metric, and how its variants compare.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -83,8 +83,8 @@ impl UnitCell {
 ///
 /// # Errors
 /// As [`comparison::compare`].
-pub fn observe(measure: &UnitMeasure, cells: &UnitCells, statistics: &Statistics) -> Result<Observations> {
-    let mut ordered: Vec<&UnitCell> = cells.variants.iter().collect();
+pub fn observe(measure: &UnitMeasure, variants: &[UnitCell], statistics: &Statistics) -> Result<Observations> {
+    let mut ordered: Vec<&UnitCell> = variants.iter().collect();
     ordered.sort_by_key(|cell| cell.variant != BASELINE);
     let has_covariate = measure.covariate_microseconds.is_some();
     let nature = nature(measure);

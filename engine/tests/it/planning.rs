@@ -121,3 +121,47 @@ fn impossible_calibrations_are_refused() {
     let error = log.lab.calibrate("checkout", &nothing, as_of, 10, 0.1).unwrap_err();
     assert!(error.to_string().contains("no round could be judged: 600 units"), "{error}");
 }
+
+#[test]
+fn every_point_of_a_series_is_judged_as_a_result_of_that_day_would_be() {
+    let mut log = shop(&json!({}));
+    let series = log.lab.metric_series("checkout", &revenue(), &request()).unwrap();
+    let day = series.cumulative.iter().find(|point| point.label.contains("2024-01-07")).unwrap();
+    let then = abduck::ResultsRequest { as_of: "2024-01-08T00:00:00Z".parse().unwrap(), ..request() };
+    let result = log.lab.try_metric("checkout", &revenue(), &then).unwrap().result;
+    let abduck::stats::Outcome::Observed(observed) = result.outcome() else { panic!("not observed") };
+    let comparison = &observed.comparisons.against_baseline["test"];
+    let test = &day.variants[1];
+    assert!((test.p_value.unwrap() / comparison.anytime_valid.p_value - 1.0).abs() < 1e-9);
+    assert!((test.p_value_fixed_horizon.unwrap() / comparison.fixed_horizon.p_value - 1.0).abs() < 1e-9);
+    let peeking = &series.peeking[0];
+    let looks = series.cumulative.iter().filter(|point| point.variants[1].p_value.is_some()).count();
+    assert_eq!((peeking.variant.as_str(), peeking.looks as usize), ("test", looks));
+    assert!(looks > 20, "each day from the first with 50 units per variant on");
+}
+
+#[test]
+fn one_unit_that_makes_the_result_is_found_by_leaving_it_out() {
+    let mut events = Vec::new();
+    for person in 0..200_u32 {
+        let variant = if person % 2 == 0 { "control" } else { "test" };
+        let id = format!("p{person}");
+        let called = json!({"$feature_flag": "checkout", "$feature_flag_response": variant});
+        events.push(event(&id, "$feature_flag_called", "2024-01-05T10:00:00Z", &called));
+        let amount = if person == 7 { 100_000 } else { person / 2 % 10 };
+        events.push(event(&id, "buy", "2024-01-05T11:00:00Z", &json!({"amount": amount})));
+    }
+    let mut log = Log::of(&events);
+    log.experiment(&json!({}));
+    let as_of = request().as_of;
+    let influence = log.lab.influence("checkout", &revenue(), as_of, 1).unwrap();
+    let largest = &influence.largest[0];
+    assert_eq!((largest.unit.as_str(), largest.variant.as_str(), largest.value), ("p7", "test", 100_000.0));
+    assert!(influence.all.relative_lift["test"] > 200.0);
+    // Without it, 99 units with a mean of 4.5, and one of 3 less.
+    let expected = (450.0 - 3.0) / 99.0 / 4.5 - 1.0;
+    assert!((influence.without.relative_lift["test"] - expected).abs() < 1e-12);
+    let error = log.lab.influence("checkout", &buyers(), as_of, 1).unwrap_err();
+    assert_eq!(error.code(), "unsupported");
+    assert_eq!(log.lab.influence("checkout", &revenue(), as_of, 0).unwrap_err().code(), "out_of_range");
+}

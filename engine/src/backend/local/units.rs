@@ -8,12 +8,14 @@ mod reduce;
 mod series;
 mod shuffle;
 mod table;
+mod without;
 
 pub use history::{UnitHistory, unit_history};
 pub use reconcile::reconcile;
 pub use series::{SeriesCells, unit_series};
 pub use shuffle::{Shuffle, shuffle};
 pub use table::measure_table;
+pub use without::{WithoutLargest, without_largest};
 
 use self::reduce::reduce;
 
