@@ -153,11 +153,9 @@ fn a_course_is_shown_in_three_views() {
     assert_eq!(last.iter().map(|variant| variant.sum).collect::<Vec<_>>(), [30.0, 20.5]);
     let csv = lab.succeeds("series checkout 0 -o csv");
     assert_eq!(csv, report::series_csv(&series, None).to_csv().unwrap());
-    assert!(
-        csv.starts_with(
-            "view,label,variant,number_of_samples,sum,value,variance,relative_lift\ncumulative,2026-03-01,"
-        )
-    );
+    assert!(csv.starts_with(
+        "view,label,variant,number_of_samples,sum,value,variance,relative_lift,rel_effect_size_ci_lower,"
+    ));
     let one = lab.succeeds("series checkout 0 -o csv --view by-days-since-exposure");
     assert!(one.lines().skip(1).all(|line| line.starts_with("by_days_since_exposure,")), "{one}");
     assert!(lab.succeeds("series checkout 0").contains("As of the end of each day"));

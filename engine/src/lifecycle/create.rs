@@ -7,7 +7,7 @@ use super::flag::{free_key, with_holdout};
 use super::parameters::{flag_changes, refuse_misspelt_parameters};
 use super::saved_metric::{NewLink, links};
 use super::variants::{default_variants, web_variants};
-use super::{Surroundings, check_dates, check_metrics};
+use super::{Surroundings, check_dates, check_metrics, check_modern_metrics};
 use crate::error::Result;
 use crate::model::experiment::{CreateExperiment, Experiment, ExperimentKind};
 use crate::model::flag::{ConditionGroup, FeatureFlag, FlagFilters, Multivariate};
@@ -56,6 +56,8 @@ pub fn create(
     surroundings.check_holdout(request.holdout_id)?;
     let links = links(request.saved_metrics_ids.as_deref(), &surroundings.saved_metrics)?;
     check_metrics(Some(&request.filters), request.secondary_metrics.as_deref())?;
+    check_modern_metrics("metrics", request.metrics.as_deref())?;
+    check_modern_metrics("metrics_secondary", request.metrics_secondary.as_deref())?;
     let filters = flag_filters(&request, surroundings.holdout.as_ref())?;
     let replaces = free_key(&request.feature_flag_key, surroundings.flag.as_ref())?;
     let flag = FeatureFlag {

@@ -46,6 +46,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::cohort::Cohort;
 use crate::model::entity::is_absent;
+use crate::model::experiment_metric::{self, ExperimentMetric};
 use crate::model::holdout::Holdout;
 use crate::model::metric::Metric;
 
@@ -103,6 +104,20 @@ fn check_metrics(primary: Option<&Map<String, Value>>, secondary: Option<&[Value
             // Another insight is refused when its results are asked for, with the text that clients match on.
             Err(error) if is_about(&error, "filters.insight") => {}
             checked => checked.map_err(|error| within(&field, error))?,
+        }
+    }
+    Ok(())
+}
+
+/// The same of modern metrics; `field` is where they stand. One without a type is a placeholder, which the reference keeps.
+fn check_modern_metrics(field: &str, metrics: Option<&[Value]>) -> Result<()> {
+    for (index, metric) in metrics.unwrap_or_default().iter().enumerate() {
+        let is_modern = metric.get("kind").is_some_and(|kind| kind == experiment_metric::KIND)
+            && metric.get("metric_type").is_some();
+        let Some(metric) = metric.as_object().filter(|_| is_modern) else { continue };
+        match ExperimentMetric::parse(metric, &format!("{field}[{index}]")) {
+            Err(error) if error.code() != "unsupported" => return Err(error),
+            _ => {}
         }
     }
     Ok(())

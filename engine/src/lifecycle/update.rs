@@ -7,7 +7,7 @@ use super::flag::{check_flag, with_holdout};
 use super::parameters::{flag_changes, given_variants, named_variants, refuse_misspelt_parameters};
 use super::saved_metric::{NewLink, links};
 use super::variants::following_web_variants;
-use super::{Surroundings, check_dates, check_metrics};
+use super::{Surroundings, check_dates, check_metrics, check_modern_metrics};
 use crate::error::{Error, Result};
 use crate::model::experiment::{Experiment, ExperimentKind, UpdateExperiment};
 use crate::model::flag::FeatureFlag;
@@ -101,6 +101,8 @@ fn check(
             .hint("put the properties on the events of the metric"));
     }
     check_metrics(request.filters.as_ref(), request.secondary_metrics.as_ref().and_then(Option::as_deref))?;
+    check_modern_metrics("metrics", request.metrics.as_ref().and_then(Option::as_deref))?;
+    check_modern_metrics("metrics_secondary", request.metrics_secondary.as_ref().and_then(Option::as_deref))?;
     check_dates(request.start_date.unwrap_or(experiment.start_date), request.end_date.unwrap_or(experiment.end_date))
 }
 

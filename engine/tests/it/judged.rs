@@ -268,3 +268,27 @@ fn a_mismatch_of_the_split_is_told_with_the_day_it_comes_from() {
     assert_eq!(decision.verdict, Verdict::Hold);
     assert!(decision.because.contains("as the split says"));
 }
+
+#[test]
+fn a_malformed_metric_is_refused_when_it_is_given_and_not_when_it_is_asked_for() {
+    let metric = |more: Value| {
+        let mut metric = json!({"kind": "ExperimentMetric", "metric_type": "mean", "source": {"event": "buy"}});
+        metric.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        metric
+    };
+    let mut log = shop(&json!({}));
+    let mut update = |fields: Value| {
+        let request = abduck::model::experiment::UpdateExperiment::from_json(fields).unwrap();
+        log.lab.update_experiment("checkout", request, crate::support::now(), None)
+    };
+    for (list, more, place) in [
+        ("metrics", json!({"goall": "decrease"}), "unknown key 'goall'"),
+        ("metrics_secondary", json!({"guardrail": {"margin": 2}}), "metrics_secondary[0].guardrail.margin"),
+        ("metrics_secondary", json!({"guardrail": {"limit": 2}}), "limit"),
+    ] {
+        let error = update(json!({list: [metric(more)]})).unwrap_err();
+        assert!(format!("{error:?}").contains(place), "{error:?}");
+    }
+    // What is not of this kind is kept as it is, as the reference does.
+    update(json!({"metrics": [{"kind": "Unheard", "x": 1}, metric(json!({}))]})).unwrap();
+}

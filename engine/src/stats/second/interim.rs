@@ -9,6 +9,7 @@ use super::split_best;
 use crate::error::Result;
 use crate::stats::FunnelArm;
 use crate::stats::dist::{normal_quantile, normal_sf};
+use crate::stats::proportion::{Share, wilson};
 use crate::stats::significance::{MINIMUM_EXPOSURE, MINIMUM_WIN_PROBABILITY, SignificanceCode, check_not_negative};
 
 /// What the method says; arms in order, control first.
@@ -87,12 +88,9 @@ fn interval(arm: &FunnelArm) -> [f64; 2] {
     }
     let (z, share) = (normal_quantile(0.975), arm.success_count / n);
     let is_enough = n >= 30.0 && arm.success_count >= 5.0 && arm.failure_count >= 5.0;
-    let (middle, half_width) = if is_enough {
-        (share, z * (share * (1.0 - share) / n).sqrt())
-    } else {
-        let (shrink, quarter) = (1.0 + z * z / n, z * z / (4.0 * n * n));
-        let half_width = z * (share * (1.0 - share) / n + quarter).sqrt() / shrink;
-        ((share + z * z / (2.0 * n)) / shrink, half_width)
-    };
-    [(middle - half_width).max(0.0), (middle + half_width).min(1.0)]
+    if !is_enough {
+        return wilson(Share { successes: arm.success_count, trials: n }, z);
+    }
+    let half_width = z * (share * (1.0 - share) / n).sqrt();
+    [(share - half_width).max(0.0), (share + half_width).min(1.0)]
 }
