@@ -64,12 +64,25 @@ pub struct ExposureRow<'a> {
 }
 
 impl ExposureView {
+    /// Units first exposed per day, over the last seven whole days or as many as there are; the last day is not whole unless the
+    /// experiment is over.
+    #[must_use]
+    pub fn exposed_per_day(&self, is_over: bool) -> f64 {
+        let whole = if is_over || self.days.len() < 2 { self.days.len() } else { self.days.len() - 1 };
+        let recent = &self.days[whole.saturating_sub(RECENT_DAYS)..whole];
+        let units: u64 = recent.iter().flat_map(|day| day.first_exposures.values()).sum();
+        from_count(units) / from_count(recent.len().max(1) as u64)
+    }
+
     /// The JSON Schema (2020-12) of the view.
     #[must_use]
     pub fn json_schema() -> Value {
         schemars::schema_for!(Self).to_value()
     }
 }
+
+/// Days that the number of units per day is taken from.
+const RECENT_DAYS: usize = 7;
 
 /// The bucket of units that saw several variants (M-13).
 pub const SEVERAL: &str = "$multiple";

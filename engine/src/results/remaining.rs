@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::results::ExperimentSummary;
+pub use crate::stats::remaining::RemainingVariant;
 
 /// How much longer an experiment has to run to see an effect of a size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,26 +32,4 @@ pub struct Remaining {
     pub exposed_per_day: f64,
     /// What each variant needs, compared with the baseline.
     pub variants: Vec<RemainingVariant>,
-}
-
-/// What the comparison of a variant with the baseline needs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RemainingVariant {
-    /// The variant.
-    pub variant: String,
-    /// Units of the baseline and of the variant now.
-    pub units_now: [u64; 2],
-    /// The share of the variance that the covariate takes out; 0 without one.
-    pub variance_reduction: f64,
-    /// The relative effect that would be seen now, by a single look.
-    pub detectable_lift_now: f64,
-    /// Units of both that are needed for a single look.
-    pub units_single_look: f64,
-    /// Units of both that are needed when one looks as often as one likes.
-    pub units_any_time: f64,
-    /// Days until there are enough for a single look; null when nobody comes.
-    pub days_single_look: Option<f64>,
-    /// Days until there are enough for any number of looks.
-    pub days_any_time: Option<f64>,
 }

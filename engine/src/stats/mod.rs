@@ -17,7 +17,7 @@
 //! - [`many`]: families of comparisons. [`mismatch`]: is the split as it should be?
 //! - [`calibration`]: how often a test is wrong where the truth is known.
 //! - [`decision`]: ship, hold, roll back or keep running.
-//! - [`power`], [`group_sequential`], [`rule_of_thumb`]: planning.
+//! - [`power`], [`group_sequential`], [`rule_of_thumb`], [`remaining`]: planning.
 //!
 //! Sources: the reference statistics (section numbers are named at each item); C. Loader, "Fast and accurate computation of
 //! binomial probabilities" (2000), for densities that do not cancel; E. Miller, "Formulas for Bayesian A/B testing", for the
@@ -54,6 +54,7 @@ pub mod poisson;
 pub mod power;
 pub mod proportion;
 pub mod quantile;
+pub mod remaining;
 pub mod rule_of_thumb;
 pub mod second;
 pub mod significance;
