@@ -72,6 +72,12 @@ def test_families_ratios_and_looks() -> None:
     pocock = stats.boundaries("pocock", [1 / 3, 2 / 3, 1])
     assert pocock.z_boundaries == pytest.approx([2.2894780610248686] * 3, rel=1e-9)
     assert pocock.cumulative_alpha[-1] == pytest.approx(0.05)
+    mixture = stats.normal_mixture(0.02, 0.0001, 0.0004)
+    assert mixture.p_value == pytest.approx(0.45145433865655904, rel=1e-9)
+    parts = {"mon": {"a": 100, "b": 90}, "tue": {"a": 300, "b": 100}}
+    ranked = stats.rank_segments(parts, {"a": 1, "b": 1})
+    assert [part.segment for part in ranked] == ["tue", "mon"]
+    assert ranked[0].p_value_of_the_others > 0.05
     assert stats.rates({"a": (20, 200), "b": (30, 200)})["b"].probability_best > 0.9
     assert stats.rate_p_value((20, 200), (30, 200)) == pytest.approx(0.20263875106454066)
 

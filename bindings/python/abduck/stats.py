@@ -207,6 +207,34 @@ class SampleRatio:
 
 
 @dataclass(frozen=True)
+class SegmentMismatch:
+    """One part of the units and what it contributes to a mismatch."""
+
+    segment: str
+    """The name of the part."""
+    counts: tuple[float, ...]
+    """Units per variant."""
+    chi_square: float
+    """Pearson's statistic of this part alone."""
+    p_value: float
+    """Its p-value."""
+    p_value_of_the_others: float
+    """The p-value of all other parts together: what is left of the mismatch without this one."""
+
+
+@dataclass(frozen=True)
+class MixtureTest:
+    """What the mixture sequential probability ratio test says at one look."""
+
+    log_likelihood_ratio: float
+    """The natural logarithm of the averaged likelihood ratio: the e-value."""
+    p_value: float
+    """The p-value of this look; the smallest so far holds at any time."""
+    confidence_interval: _Interval
+    """The interval of the effect that holds at any time."""
+
+
+@dataclass(frozen=True)
 class QuantileDifference:
     """The difference of two quantiles."""
 
@@ -430,6 +458,28 @@ def sample_ratio(counts: Mapping[str, float], weights: Mapping[str, float]) -> S
         raise ValueError(f"counts and weights name other variants: {sorted(counts)} and {sorted(weights)}")
     given = {"counts": list(counts.values()), "weights": [weights[key] for key in counts]}
     return SampleRatio(**_pairs(_statistic("sample_ratio", **given)))
+
+
+def rank_segments(segments: Mapping[str, Mapping[str, float]], weights: Mapping[str, float]) -> list[SegmentMismatch]:
+    """The parts of the units, those first that contribute most to a mismatch.
+
+    Args:
+        segments: The units of each variant, per part: a day, a browser, a country.
+        weights: The split, in any unit.
+
+    >>> parts = {"chrome": {"control": 5000, "test": 5010}, "safari": {"control": 2000, "test": 1500}}
+    >>> rank_segments(parts, {"control": 50, "test": 50})[0].segment
+    'safari'
+    """
+    parts = [(name, [counts.get(variant, 0) for variant in weights]) for name, counts in segments.items()]
+    answers = _statistic("rank_segments", segments=parts, weights=list(weights.values()))
+    return [SegmentMismatch(**_pairs(answer)) for answer in answers]
+
+
+def normal_mixture(effect: float, variance: float, mixing_variance: float, *, alpha: float = 0.05) -> MixtureTest:
+    """The mixture test (mSPRT) of an effect with a known variance, averaged over effects that are normal around 0."""
+    given = {"effect": effect, "variance": variance, "mixing_variance": mixing_variance, "alpha": alpha}
+    return MixtureTest(**_pairs(_statistic("mixture", **given)))
 
 
 def boundaries(spending: _Spending, information_times: Sequence[float], *, alpha: float = 0.05) -> Boundaries:
