@@ -16,7 +16,7 @@ pub mod interim;
 
 use serde::{Deserialize, Serialize};
 
-use super::significance::{Ladder, Rule, Significance};
+use super::significance::{Judgement, Ladder, Rule, Significance};
 use crate::error::Result;
 
 /// What a win probability is about.
@@ -28,6 +28,23 @@ pub enum WinProbability {
     /// Control's of being the best of all, and each test's of beating control alone.
     #[default]
     VsControl,
+}
+
+/// Central intervals by arm.
+type Intervals = Vec<(String, [f64; 2])>;
+
+/// Everything about one metric, from the probabilities and what else a method answers.
+fn judged<Arm: Clone>(
+    control: &Arm,
+    tests: &[Arm],
+    probabilities: Vec<(String, f64)>,
+    significance: fn(&Arm, &[Arm], &[f64]) -> Result<Significance>,
+    credible_intervals: fn(&[Arm], f64, f64) -> Result<Intervals>,
+) -> Result<Judgement> {
+    let arms: Vec<Arm> = std::iter::once(control).chain(tests).cloned().collect();
+    let plain: Vec<f64> = probabilities.iter().map(|(_, probability)| *probability).collect();
+    let significance = significance(control, tests, &plain)?;
+    Ok(Judgement { probabilities, credible_intervals: credible_intervals(&arms, 0.025, 0.975)?, significance })
 }
 
 /// The ladder of the second generation; the loss is that of the best-looking arm against all others.

@@ -1,6 +1,6 @@
 //! Sums per unit: a log-normal model whose variance is assumed, not estimated (reference statistics, section 7).
 
-use super::{WinProbability, climb, probabilities, split_best};
+use super::{WinProbability, climb, judged, probabilities, split_best};
 use crate::error::Result;
 use crate::stats::TrendArm;
 use crate::stats::believed::{BellPosterior, compare_bells, losses_of_exponentials};
@@ -29,11 +29,7 @@ const EPSILON: f64 = 1e-10;
 /// As [`win_probabilities`].
 pub fn judge(control: Option<&TrendArm>, tests: &[TrendArm]) -> Result<Judgement> {
     let probabilities = win_probabilities(control, tests, WinProbability::VsControl)?;
-    let control = require_control(control)?;
-    let arms: Vec<TrendArm> = std::iter::once(control).chain(tests).cloned().collect();
-    let plain: Vec<f64> = probabilities.iter().map(|(_, probability)| *probability).collect();
-    let significance = significance(control, tests, &plain)?;
-    Ok(Judgement { probabilities, credible_intervals: credible_intervals(&arms, 0.025, 0.975)?, significance })
+    judged(require_control(control)?, tests, probabilities, significance, credible_intervals)
 }
 
 /// The probability of every arm to have the highest mean, control first.

@@ -1,6 +1,6 @@
 //! Events per unit: Gamma(1 + count, 1 + units) (reference statistics, section 6).
 
-use super::{WinProbability, climb, probabilities, split_best};
+use super::{WinProbability, climb, judged, probabilities, split_best};
 use crate::error::Result;
 use crate::stats::TrendArm;
 use crate::stats::bayes::{self, Posterior};
@@ -24,11 +24,7 @@ use crate::stats::significance::{
 /// As [`win_probabilities`].
 pub fn judge(control: Option<&TrendArm>, tests: &[TrendArm]) -> Result<Judgement> {
     let probabilities = win_probabilities(control, tests, WinProbability::VsControl)?;
-    let control = require_control(control)?;
-    let arms: Vec<TrendArm> = std::iter::once(control).chain(tests).cloned().collect();
-    let plain: Vec<f64> = probabilities.iter().map(|(_, probability)| *probability).collect();
-    let significance = significance(control, tests, &plain)?;
-    Ok(Judgement { probabilities, credible_intervals: credible_intervals(&arms, 0.025, 0.975)?, significance })
+    judged(require_control(control)?, tests, probabilities, significance, credible_intervals)
 }
 
 /// The probability of every arm to have the highest rate, control first.

@@ -2,7 +2,7 @@
 
 mod repeated;
 
-use super::{WinProbability, climb, probabilities, split_best};
+use super::{WinProbability, climb, judged, probabilities, split_best};
 use crate::error::Result;
 use crate::stats::FunnelArm;
 use crate::stats::bayes::{self, Posterior};
@@ -26,10 +26,7 @@ use crate::stats::significance::{Judgement, Significance, check_not_negative, re
 pub fn judge(control: Option<&FunnelArm>, tests: &[FunnelArm]) -> Result<Judgement> {
     let control = require_control(control)?;
     let probabilities = win_probabilities(control, tests, WinProbability::VsControl)?;
-    let arms: Vec<FunnelArm> = std::iter::once(control).chain(tests).cloned().collect();
-    let plain: Vec<f64> = probabilities.iter().map(|(_, probability)| *probability).collect();
-    let significance = significance(control, tests, &plain)?;
-    Ok(Judgement { probabilities, credible_intervals: credible_intervals(&arms, 0.025, 0.975)?, significance })
+    judged(control, tests, probabilities, significance, credible_intervals)
 }
 
 /// The probability of every arm to convert best, control first; of any number of tests, none included.
