@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 pub const ALARM_P_VALUE: f64 = 0.001;
 /// The weight of the mixture's prior, in units: wide enough to see differences of a few percent early.
 const PRIOR_UNITS: f64 = 100.0;
+/// More units than this are not counted anywhere.
+const MOST_UNITS: f64 = 1e15;
 
 /// The counts of a family of variants against their weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -103,6 +105,12 @@ fn ln_e_value(counts: &[f64], shares: &[f64]) -> f64 {
 /// # Errors
 /// As [`sample_ratio`], for parts that have units; parts without are left out.
 pub fn rank_segments(segments: &[(String, Vec<f64>)], weights: &[f64]) -> Result<Vec<SegmentMismatch>> {
+    if let Some((name, counts)) =
+        segments.iter().find(|(_, counts)| counts.iter().any(|count| !(0.0..=MOST_UNITS).contains(count)))
+    {
+        let message = format!("the counts of '{name}' must lie between 0 and {MOST_UNITS:e}, got {counts:?}");
+        return Err(Error::invalid_field("segments", "out_of_range", message));
+    }
     let filled: Vec<&(String, Vec<f64>)> =
         segments.iter().filter(|(_, counts)| counts.iter().sum::<f64>() > 0.0).collect();
     let mut total = vec![0.0; weights.len()];
@@ -137,8 +145,8 @@ fn check(counts: &[f64], weights: &[f64]) -> Result<()> {
     if !weights.iter().all(|weight| *weight > 0.0 && weight.is_finite()) {
         return refuse(format!("weights must be positive and finite, got {weights:?}"));
     }
-    if !counts.iter().all(|count| *count >= 0.0 && count.is_finite()) || counts.iter().sum::<f64>() <= 0.0 {
-        return refuse(format!("counts must be at least 0, and some above, got {counts:?}"));
+    if !counts.iter().all(|count| (0.0..=MOST_UNITS).contains(count)) || counts.iter().sum::<f64>() <= 0.0 {
+        return refuse(format!("counts must lie between 0 and {MOST_UNITS:e}, and some above 0, got {counts:?}"));
     }
     Ok(())
 }
@@ -177,6 +185,15 @@ mod tests {
         assert_eq!(ranked.iter().map(|one| one.segment.as_str()).collect::<Vec<_>>(), ["safari", "chrome"]);
         assert!(ranked[0].p_value < 1e-10 && ranked[0].p_value_of_the_others > 0.5);
         assert!(ranked[1].p_value_of_the_others < 1e-10);
+    }
+
+    #[test]
+    fn impossible_segments_are_refused_and_not_left_out() {
+        for counts in [vec![-5.0, 3.0], vec![f64::NAN, 1.0], vec![1e308, 1e308]] {
+            let segments = [("x".to_owned(), counts), ("y".to_owned(), vec![10.0, 12.0])];
+            assert_eq!(rank_segments(&segments, &[1.0, 1.0]).unwrap_err().code(), "out_of_range");
+        }
+        assert_eq!(sample_ratio(&[1e308, 1e308], &[1.0, 1.0]).unwrap_err().code(), "out_of_range");
     }
 
     #[test]

@@ -41,7 +41,14 @@ pub struct MixtureTest {
 /// strictly between 0 and 1.
 pub fn normal_mixture(effect: f64, variance: f64, mixing_variance: f64, alpha: f64) -> Result<MixtureTest> {
     check_rate("alpha", alpha)?;
-    let is_possible = effect.is_finite() && [variance, mixing_variance].iter().all(|one| *one > 0.0 && one.is_finite());
+    // Squares and ratios of what is worlds apart are no finite numbers.
+    let ratios = [
+        effect * effect / variance,
+        variance / mixing_variance,
+        mixing_variance / variance,
+        variance + mixing_variance,
+    ];
+    let is_possible = variance > 0.0 && mixing_variance > 0.0 && ratios.iter().all(|ratio| ratio.is_finite());
     if !is_possible {
         let message =
             format!("an effect must be finite and variances positive, got {effect}, {variance}, {mixing_variance}");
@@ -278,6 +285,7 @@ mod tests {
         let at_edge = normal_mixture(half_width, 0.16, 1.0, 0.01).unwrap();
         assert!((at_edge.p_value - 0.01).abs() < 1e-14 && at_edge.confidence_interval[0].abs() < 1e-12);
         assert_eq!(normal_mixture(0.0, 0.0, 1.0, 0.05).unwrap_err().code(), "out_of_range");
+        assert_eq!(normal_mixture(1e200, 1e-5, 1.0, 0.05).unwrap_err().code(), "out_of_range");
         assert_eq!(share_interval(share(2.0, 1.0), 0.05).unwrap_err().code(), "out_of_range");
     }
 

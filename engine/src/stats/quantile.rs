@@ -69,16 +69,16 @@ pub fn quantile_difference(treatment: &[f64], control: &[f64], level: f64, alpha
     })
 }
 
+/// Differences of larger values would be no finite numbers.
+const LARGEST: f64 = 1e300;
+
 fn arm(values: &[f64], level: f64, critical: f64) -> Result<ArmQuantile> {
     if values.is_empty() {
         return Err(Error::invalid_field("values", "too_few", "a quantile needs at least one value"));
     }
-    if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-        return Err(Error::invalid_field(
-            "values",
-            "out_of_range",
-            format!("values must be finite numbers, got {value}"),
-        ));
+    if let Some(value) = values.iter().find(|value| !(-LARGEST..=LARGEST).contains(*value)) {
+        let message = format!("values must be numbers between -{LARGEST:e} and {LARGEST:e}, got {value}");
+        return Err(Error::invalid_field("values", "out_of_range", message));
     }
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -126,6 +126,7 @@ mod tests {
             quantile_difference(&down, &down, 0.3, 0.05).unwrap()
         );
         assert_eq!(quantile_difference(&[], &up, 0.5, 0.05).unwrap_err().code(), "too_few");
+        assert_eq!(quantile_difference(&[-1.7e308, 1.7e308], &up, 0.5, 0.05).unwrap_err().code(), "out_of_range");
         assert_eq!(quantile_difference(&[f64::NAN], &up, 0.5, 0.05).unwrap_err().code(), "out_of_range");
         assert_eq!(quantile_difference(&up, &up, 1.0, 0.05).unwrap_err().code(), "statistic_error");
     }

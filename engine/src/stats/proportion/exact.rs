@@ -5,6 +5,7 @@
 
 use super::{Alternative, Share};
 use crate::error::{Error, Result};
+use crate::stats::bell::{excess_over_log, stirling_error};
 use crate::stats::dist::ln_gamma;
 use crate::stats::number::from_count;
 
@@ -48,9 +49,10 @@ impl Table {
 
     /// The logarithm of the probability of a number of successes of the treatment, given the total.
     fn ln_probability(&self, at: f64) -> f64 {
-        let ways = |n: f64, k: f64| ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0);
-        ways(self.treatment, at) + ways(self.control, self.successes - at)
-            - ways(self.treatment + self.control, self.successes)
+        let trials = self.treatment + self.control;
+        let share = self.successes / trials;
+        ln_binomial(at, self.treatment, share) + ln_binomial(self.successes - at, self.control, share)
+            - ln_binomial(self.successes, trials, share)
     }
 
     /// The probability of `at + 1` beside that of `at`.
@@ -114,6 +116,10 @@ impl Table {
         let limit = self.ln_probability(self.observed) + EQUAL;
         let middle = ((self.treatment + 1.0) * (self.successes + 1.0) / (self.treatment + self.control + 2.0)).floor();
         let middle = middle.clamp(least, most);
+        // Of two most probable tables the other may be the observed one: then no table is more probable.
+        if self.ln_probability(middle) <= limit {
+            return 0.0;
+        }
         let is_above = self.observed >= middle;
         let own = self.ln_tail(self.observed, is_above);
         // The first table on the other side that is not more probable, by bisection: probabilities fall away from the middle.
@@ -127,6 +133,24 @@ impl Table {
         let own_share = own.exp();
         if other <= 0.0 { own } else { (own_share + other).min(1.0).ln() }
     }
+}
+
+/// The logarithm of a binomial probability, by deviances (Loader 2000), so that no large numbers cancel.
+fn ln_binomial(at: f64, trials: f64, share: f64) -> f64 {
+    if at <= 0.0 {
+        return if trials > 0.0 { trials * (-share).ln_1p() } else { 0.0 };
+    }
+    if at >= trials {
+        return trials * share.ln();
+    }
+    let rest = trials - at;
+    let deviance = |x: f64, mean: f64| x * excess_over_log((mean - x) / x);
+    let spread = 0.5 * (trials / (std::f64::consts::TAU * at * rest)).ln();
+    spread + stirling_error(trials)
+        - stirling_error(at)
+        - stirling_error(rest)
+        - deviance(at, trials * share)
+        - deviance(rest, trials * (1.0 - share))
 }
 
 /// Fisher's exact test of equal shares: the natural logarithm of the p-value.
@@ -289,6 +313,23 @@ mod tests {
                 assert!((p / exact - 1.0).abs() < 1e-5, "{p} {exact}");
             }
         }
+    }
+
+    #[test]
+    fn where_two_tables_are_the_most_probable_neither_is_evidence() {
+        for (a, n, b, m) in
+            [(22.0, 32.0, 23.0, 32.0), (3.0, 6.0, 16.0, 27.0), (2.0, 5.0, 1.0, 1.0), (23.0, 32.0, 22.0, 32.0)]
+        {
+            let ln_p = fisher_ln_p_value(share(a, n), share(b, m), Alternative::TwoSided).unwrap();
+            assert!(ln_p.abs() < 1e-15, "{a}/{n} {b}/{m}: {ln_p}");
+        }
+    }
+
+    #[test]
+    fn a_billion_units_keep_their_digits() {
+        // mpmath 1.4, 40 digits: the lower tail of 100,000 of 1e9 against 100,500 of 1e9.
+        let ln_p = fisher_ln_p_value(share(1e5, 1e9), share(100_500.0, 1e9), Alternative::Less).unwrap();
+        assert!((ln_p - -2.020_866_487_125_548_6).abs() < 1e-10, "{ln_p}");
     }
 
     #[test]
