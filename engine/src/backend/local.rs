@@ -29,8 +29,10 @@ use crate::stats::Measured;
 /// `NotFound` and `Invalid` when a table or column of the lab is not there; `Query` when the event store refuses a query;
 /// `Interrupted`.
 pub fn measure(plan: &Plan, reader: &Reader, interrupt: &Interrupt) -> Result<(Measured, Vec<Stage>)> {
-    if let Measure::Units(measure) = &plan.measure {
-        units::check_tables(measure, reader)?;
+    match &plan.measure {
+        Measure::Units(measure) => units::check_tables(measure, reader)?,
+        Measure::Trend(measure) => trend::check_table(measure, reader)?,
+        Measure::Funnel(_) => {}
     }
     let mut cells = Cells::new(plan)?;
     let mut stages = Vec::new();

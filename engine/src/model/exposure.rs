@@ -99,12 +99,12 @@ impl CustomExposure {
         let filter_test_accounts = test_accounts(definition, field)?;
         let Some((entity, math)) = entities.pop() else { return Ok(None) };
         match math {
-            Math::Property { statistic: Statistic::Sum, .. }
+            Math::Numbers { statistic: Statistic::Sum, .. }
             | Math::Total
             | Math::UniquePersons
             | Math::UniqueGroups { .. }
             | Math::UniqueSessions => Ok(Some(CustomExposure { entity, math, filter_test_accounts })),
-            Math::Property { .. } | Math::PerPerson(_) => {
+            Math::Numbers { .. } | Math::PerPerson(_) => {
                 Err(unsupported(field, "a custom exposure by a statistic of single intervals", AMOUNTS))
             }
         }

@@ -13,9 +13,12 @@
 //! is null). Two properties are equal as texts and ordered as numbers. Null goes through every operation, as in SQL; so does
 //! what has no value, such as a division by zero.
 
+mod aggregate;
 mod check;
 mod parse;
 mod token;
+
+pub(crate) use aggregate::aggregate_call;
 
 use serde::Serialize;
 

@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 
 use super::entity::known_keys;
 use super::expression::{Expression, Kind};
+use super::session::SessionProperty;
 use crate::error::{Error, Result};
 
 /// A checked condition on an event: its properties, and what belongs to its person, groups and session.
@@ -46,7 +47,12 @@ pub enum Filter {
         test: PropertyTest,
     },
     /// One property of the event's session.
-    Session(PropertyTest),
+    Session {
+        /// Which.
+        property: SessionProperty,
+        /// What is asked of it.
+        test: PropertyTest,
+    },
     /// Some element that the event captured is like this (Q-P19).
     Element(ElementFilter),
     /// Some element that the event captured is selected (Q-P19).
@@ -63,9 +69,6 @@ const TYPES: [&str; 8] = ["event", "feature", "person", "group", "cohort", "elem
 /// Keys of a filter. The last three only help clients to show it.
 const KEYS: [&str; 9] =
     ["key", "value", "operator", "type", "group_type_index", "negation", "label", "cohort_name", "group_key_names"];
-
-/// The property of sessions that is understood: the seconds from its first event to its last.
-pub const SESSION_DURATION: &str = "$session_duration";
 
 impl Filter {
     /// The filter that every event passes.
@@ -178,11 +181,12 @@ fn group_type_index(object: &Map<String, Value>, field: &str) -> Result<u8> {
 }
 
 fn session(test: PropertyTest, field: &str) -> Result<Filter> {
-    if test.key() == SESSION_DURATION {
-        return Ok(Filter::Session(test));
+    if let Some(property) = SessionProperty::named(test.key()) {
+        return Ok(Filter::Session { property, test });
     }
     let message = format!("the session property '{}' is not supported", test.key());
-    Err(Error::invalid_field(field, "unsupported", message).hint(format!("supported: {SESSION_DURATION}, in seconds")))
+    Err(Error::invalid_field(field, "unsupported", message)
+        .hint(format!("supported: {}", SessionProperty::names(false))))
 }
 
 fn expression(object: &Map<String, Value>, field: &str) -> Result<Filter> {

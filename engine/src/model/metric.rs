@@ -9,7 +9,7 @@ pub use super::entity::{ALL_EVENTS, Entity, EntitySource};
 pub use funnel::{
     Aggregation, Attribution, ConversionWindow, FunnelExclusion, FunnelMetric, FunnelOrder, STEPS_MAX, WindowUnit,
 };
-pub use trend::{Interval, TrendMetric};
+pub use trend::{Interval, TableRows, TrendMetric, TrendSource};
 
 use super::entity::{entities, entities_with_math, invalid, known_keys, no_target_metric, test_accounts, unsupported};
 use crate::error::{Error, Result};
@@ -109,11 +109,14 @@ impl Metric {
         }
     }
 
-    /// The entities in their order.
+    /// The entities in their order; none where rows of a table are counted.
     #[must_use]
     pub fn entities(&self) -> &[Entity] {
         match self {
-            Self::Trend(trend) => std::slice::from_ref(&trend.entity),
+            Self::Trend(trend) => match &trend.counted {
+                TrendSource::Events(entity) => std::slice::from_ref(entity),
+                TrendSource::Rows(_) => &[],
+            },
             Self::Funnel(funnel) => &funnel.steps,
         }
     }
@@ -175,7 +178,7 @@ mod tests {
 
     use super::*;
     use crate::error::ErrorKind;
-    use crate::model::math::{Math, Statistic};
+    use crate::model::math::{EventNumber, Math, Statistic};
 
     fn parse(filters: &Value) -> Result<Metric> {
         Metric::parse(filters.as_object().unwrap())
@@ -223,14 +226,17 @@ mod tests {
             json!([{"id": "a", "math": "sum", "math_property": "amount"}, {"id": "b", "math": "dau", "order": 1}]);
         assert!(matches!(parse(&json!({"insight": "FUNNELS", "events": math})).unwrap(), Metric::Funnel(_)));
         let Metric::Trend(trend) = parse(&json!({"events": [math[0]]})).unwrap() else { panic!("not a trend") };
-        assert_eq!(trend.math, Math::Property { property: "amount".into(), statistic: Statistic::Sum });
+        assert_eq!(
+            trend.math,
+            Math::Numbers { number: EventNumber::Property("amount".into()), statistic: Statistic::Sum }
+        );
     }
 
     #[test]
     fn a_missing_insight_means_trends() {
         //
         let metric = parse(&json!({"events": [{"id": null}]})).unwrap();
-        assert!(matches!(metric, Metric::Trend(trend) if trend.entity.source == EntitySource::AllEvents));
+        assert!(metric.entities()[0].source == EntitySource::AllEvents);
     }
 
     #[test]
@@ -359,7 +365,7 @@ mod tests {
             (json!({"events": [{"id": "a"}], "exclusions": [1]}), "filters.exclusions", "unsupported"),
             (with("actions", json!([{"id": "signup"}])), "filters.actions[0].id", "invalid_input"),
             (json!({"events": [{"id": "a", "math": "median"}]}), "filters.events[0].math_property", "invalid_input"),
-            (json!({"events": [{"id": "a", "math": "hogql"}]}), "filters.events[0].math", "unsupported"),
+            (json!({"events": [{"id": "a", "math": "hogql"}]}), "filters.events[0].math_hogql", "invalid_input"),
             (json!({"events": [{"name": "a"}]}), "filters.events[0]", "invalid_input"),
             (json!({"events": [{"id": "a", "maths": 1}]}), "filters.events[0]", "invalid_input"),
             (json!({"insight": "TREND", "events": [{"id": "a"}]}), "filters.insight", "invalid_input"),

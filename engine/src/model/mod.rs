@@ -26,6 +26,7 @@ pub(crate) mod payload;
 pub mod query_node;
 pub mod saved_metric;
 pub mod secondary;
+pub mod session;
 pub mod settings;
 pub mod stats_config;
 pub(crate) mod suggest;

@@ -2,13 +2,15 @@
 //!
 //! A node is put into the legacy form and read as that, so both forms know the same settings and refuse the same ones.
 
+mod warehouse;
+
 use serde_json::{Map, Value, json};
 
 use super::entity::{invalid, known_keys, unsupported};
 use super::exposure::CustomExposure;
 use super::filter::Filter;
 use super::math::{Math, Statistic};
-use super::metric::Metric;
+use super::metric::{Metric, TrendSource};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A metric given as a query node, and what it brings with it.
@@ -138,11 +140,7 @@ const KINDS: &str = "ExperimentTrendsQuery, ExperimentFunnelsQuery";
 
 fn trends(node: &Map<String, Value>, field: &str) -> Result<QueryNode> {
     let place = format!("{field}.count_query");
-    let legacy = Legacy::of(part(node, "count_query", field)?, &place, "TRENDS")?;
-    let mut metric = Metric::parse(&legacy.filters).map_err(|error| legacy.located(error, "filters"))?;
-    if let Metric::Trend(trend) = &mut metric {
-        trend.math = cumulative(&trend.math);
-    }
+    let metric = counted(part(node, "count_query", field)?, &place)?;
     let exposure = match node.get("exposure_query") {
         None | Some(Value::Null) => None,
         Some(_) => {
@@ -163,11 +161,36 @@ fn funnels(node: &Map<String, Value>, field: &str) -> Result<QueryNode> {
     Ok(QueryNode { metric, exposure: None, filter })
 }
 
+/// The metric of a count query: rows of a table if its series says so (Q-N6), else events.
+fn counted(query: &Map<String, Value>, place: &str) -> Result<Metric> {
+    let series = query.get("series").and_then(Value::as_array).map(Vec::as_slice);
+    let rows = match series {
+        Some([Value::Object(node)]) if node.get("kind").is_some_and(|kind| kind == warehouse::KIND) => {
+            Some(warehouse::rows(node, &format!("{place}.series[0]"))?)
+        }
+        _ => None,
+    };
+    let mut query = query.clone();
+    if rows.is_some() {
+        // The rest of the query is read as that of any events.
+        query.insert("series".to_owned(), json!([{"kind": "EventsNode", "event": null}]));
+    }
+    let legacy = Legacy::of(&query, place, "TRENDS")?;
+    let mut metric = Metric::parse(&legacy.filters).map_err(|error| legacy.located(error, "filters"))?;
+    if let Metric::Trend(trend) = &mut metric {
+        trend.math = cumulative(&trend.math);
+        if let Some((rows, math)) = rows {
+            (trend.counted, trend.math) = (TrendSource::Rows(rows), math);
+        }
+    }
+    Ok(metric)
+}
+
 /// The math in a form that adds up over intervals: other statistics of a property become its sum (Q-N1), and the sum of
 /// the numbers of events per person is the number of events.
 fn cumulative(math: &Math) -> Math {
     match math {
-        Math::Property { property, .. } => Math::Property { property: property.clone(), statistic: Statistic::Sum },
+        Math::Numbers { number, .. } => Math::Numbers { number: number.clone(), statistic: Statistic::Sum },
         Math::PerPerson(_) => Math::Total,
         other => other.clone(),
     }
@@ -302,13 +325,9 @@ fn entity(node: &Value, place: &str, index: usize) -> Result<Value> {
     let (list, id) = match node.get("kind").and_then(Value::as_str) {
         Some("EventsNode") => ("events", node.get("event")),
         Some("ActionsNode") => ("actions", node.get("id")),
-        // Q-N6
-        Some("DataWarehouseNode") => {
-            return Err(unsupported(
-                &format!("{place}.kind"),
-                "a series of a data warehouse",
-                "EventsNode, ActionsNode",
-            ));
+        Some(warehouse::KIND) => {
+            let message = "rows of a table count only as the one series of a count query";
+            return Err(invalid(&format!("{place}.kind"), message).hint("in funnels, take events or actions"));
         }
         _ => return Err(invalid(&format!("{place}.kind"), "the kind must be EventsNode or ActionsNode")),
     };
@@ -319,11 +338,13 @@ fn entity(node: &Value, place: &str, index: usize) -> Result<Value> {
             entity[key] = value.clone();
         }
     }
-    if node.get("math_property_type").is_some_and(|kind| !kind.is_null() && *kind != "event_properties") {
+    let is_of_session = node.get("math_property").is_some_and(|property| property == "$session_duration");
+    let of = if is_of_session { "session_properties" } else { "event_properties" };
+    if node.get("math_property_type").is_some_and(|kind| !kind.is_null() && kind != of) {
         return Err(unsupported(
             &format!("{place}.math_property_type"),
             "a property of something else",
-            "event_properties",
+            "event_properties, and session_properties for $session_duration",
         ));
     }
     let properties = |key: &str| node.get(key).filter(|properties| !properties.is_null()).cloned();
@@ -360,6 +381,7 @@ fn refuse_unknown(given: &Map<String, Value>, place: &str, read: &[&str], ignore
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::math::EventNumber;
     use crate::model::metric::{EntitySource, WindowUnit};
 
     fn read(node: &Value) -> Result<QueryNode> {
@@ -379,7 +401,7 @@ mod tests {
     #[test]
     fn maths_that_do_not_add_up_become_sums() {
         // Q-N1
-        let sum = Math::Property { property: "amount".into(), statistic: Statistic::Sum };
+        let sum = Math::Numbers { number: EventNumber::Property("amount".into()), statistic: Statistic::Sum };
         for (math, wanted) in [
             (json!({}), Math::Total),
             (json!({"math": "dau"}), Math::UniquePersons),
@@ -417,7 +439,12 @@ mod tests {
             (json!({"kind": "Funnel"}), "metrics[0].kind", "invalid_input"),
             (json!({"kind": TRENDS}), "metrics[0].count_query", "invalid_input"),
             // Q-N6
-            (trend(&json!({"series": [warehouse]})), "metrics[0].count_query.series[0].kind", "unsupported"),
+            (trend(&json!({"series": [warehouse]})), "metrics[0].count_query.series[0].table_name", "invalid_input"),
+            (
+                json!({"kind": FUNNELS, "funnels_query": {"series": [warehouse]}}),
+                "metrics[0].funnels_query.series[0].kind",
+                "invalid_input",
+            ),
             (
                 trend(&json!({"series": [event("a", &json!({"math": "sum"}))]})),
                 "metrics[0].count_query.series[0].math_property",

@@ -11,6 +11,7 @@ use crate::model::expression::Expression;
 use crate::model::filter::{
     CohortFilter, DateFilter, DateSide, ElementFilter, Filter, Operator, PropertyFilter, PropertyTest, Selector,
 };
+use crate::model::session::SessionProperty;
 use crate::plan::{CohortCondition, Library};
 
 /// A condition on an event, its person, its groups and its session.
@@ -37,7 +38,12 @@ pub enum Condition {
         property: PropertyCondition,
     },
     /// One property of the event's session.
-    Session(PropertyCondition),
+    Session {
+        /// Which.
+        session_property: SessionProperty,
+        /// What is asked of it.
+        property: PropertyCondition,
+    },
     /// Some element that the event captured is like this.
     Element(ElementFilter),
     /// Some element that the event captured is selected.
@@ -129,7 +135,9 @@ impl<'a> Resolver<'a> {
             Filter::Group { group_type_index, test } => {
                 Condition::Group { group_type_index: *group_type_index, property: self.property(test)? }
             }
-            Filter::Session(test) => Condition::Session(self.property(test)?),
+            Filter::Session { property, test } => {
+                Condition::Session { session_property: *property, property: self.property(test)? }
+            }
             Filter::Element(element) => Condition::Element(element.clone()),
             Filter::Selector(selector) => Condition::Selector(selector.clone()),
             Filter::Cohort(cohort) => Condition::Person(self.membership(cohort)?),

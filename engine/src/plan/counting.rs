@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::math::{Math, Statistic};
+use crate::model::math::{EventNumber, Math, Statistic};
 use crate::plan::Unit;
 
 /// An amount of events that adds up over intervals.
@@ -13,11 +13,8 @@ pub enum Counting {
     Events,
     /// The units they belong to, each once, where its first event is (Q-T8). Events of no unit are dropped.
     Units(Unit),
-    /// The sum of a property's numbers (Q-T4). What is no number is skipped (Q-T10).
-    Sum {
-        /// The property's key.
-        property: String,
-    },
+    /// The sum of their numbers (Q-T4).
+    Sum(EventNumber),
 }
 
 /// What the series of a trend is made of.
@@ -35,10 +32,10 @@ pub enum TrendValue {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IntervalStatistic {
-    /// Of a property's numbers. What is no number is skipped (Q-T10).
-    Property {
-        /// The property's key.
-        property: String,
+    /// Of the events' numbers.
+    Numbers {
+        /// What number each event has.
+        number: EventNumber,
         /// Which statistic.
         statistic: Statistic,
     },
@@ -56,11 +53,9 @@ impl TrendValue {
                 Self::Cumulative(Counting::Units(Unit::Group { group_type_index: *group_type_index }))
             }
             Math::UniqueSessions => Self::Cumulative(Counting::Units(Unit::Session)),
-            Math::Property { property, statistic: Statistic::Sum } => {
-                Self::Cumulative(Counting::Sum { property: property.clone() })
-            }
-            Math::Property { property, statistic } => {
-                Self::PerInterval(IntervalStatistic::Property { property: property.clone(), statistic: *statistic })
+            Math::Numbers { number, statistic: Statistic::Sum } => Self::Cumulative(Counting::Sum(number.clone())),
+            Math::Numbers { number, statistic } => {
+                Self::PerInterval(IntervalStatistic::Numbers { number: number.clone(), statistic: *statistic })
             }
             Math::PerPerson(statistic) => Self::PerInterval(IntervalStatistic::EventsPerUnit(*statistic)),
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::model::exposure::{CustomExposure, FIELD};
 use crate::model::filter::Filter;
-use crate::model::metric::TrendMetric;
+use crate::model::metric::{TrendMetric, TrendSource};
 use crate::plan::{Condition, Counting, EventMatch, Library, Population, TrendValue, Unit};
 
 /// What counts as being exposed to a variant.
@@ -66,10 +66,12 @@ impl Exposure {
         population: &Population,
         library: &Library,
     ) -> Result<Self> {
-        match TrendValue::of(&metric.math, &population.unit) {
-            TrendValue::Cumulative(_) => Self::of_experiment(custom, population, library),
-            TrendValue::PerInterval(_) => Ok(Self {
-                matching: EventMatch::of(&metric.entity, library)?.unwrap_or(EventMatch::NOTHING),
+        match (TrendValue::of(&metric.math, &population.unit), &metric.counted) {
+            (TrendValue::Cumulative(_), _) | (_, TrendSource::Rows(_)) => {
+                Self::of_experiment(custom, population, library)
+            }
+            (TrendValue::PerInterval(_), TrendSource::Events(entity)) => Ok(Self {
+                matching: EventMatch::of(entity, library)?.unwrap_or(EventMatch::NOTHING),
                 variant_property: population.variant_property(),
                 counting: Counting::Units(population.unit.clone()),
                 origin: ExposureOrigin::Metric,
@@ -91,7 +93,7 @@ impl Exposure {
     }
 
     /// The persons that the flag answered with a variant; the metric's test-account filter applies to them as well (Q-X5).
-    fn of_flag(population: &Population) -> Self {
+    pub(super) fn of_flag(population: &Population) -> Self {
         let is_flag = Condition::property_is("$feature_flag", &population.feature_flag_key);
         Self {
             matching: EventMatch::event(Some("$feature_flag_called"), is_flag),
@@ -124,7 +126,7 @@ impl Exposure {
     pub fn unit(&self) -> ExposureUnit {
         match &self.counting {
             Counting::Events => ExposureUnit::Events,
-            Counting::Sum { .. } => ExposureUnit::Sum,
+            Counting::Sum(_) => ExposureUnit::Sum,
             Counting::Units(Unit::Person) => ExposureUnit::Persons,
             Counting::Units(Unit::DistinctId) => ExposureUnit::DistinctIds,
             Counting::Units(Unit::Group { .. }) => ExposureUnit::Groups,

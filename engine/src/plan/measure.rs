@@ -6,7 +6,7 @@ mod trend;
 
 pub use deadline::Deadline;
 pub use funnel::{Exclusion, FunnelMeasure};
-pub use trend::TrendMeasure;
+pub use trend::{Counted, TrendMeasure};
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::plan::UnitMeasure;
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Events per variant, and exposed persons per variant.
-    Trend(TrendMeasure),
+    Trend(Box<TrendMeasure>),
     /// Persons per variant and step.
     Funnel(FunnelMeasure),
     /// A value per exposed unit.

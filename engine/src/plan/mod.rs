@@ -30,7 +30,7 @@ pub use fingerprint::Visible;
 pub use flag_question::{FlagQuestion, requires_flag_implementation};
 pub use library::{KnownCohort, Library};
 pub use matching::{EventMatch, EventPattern};
-pub use measure::{Deadline, Exclusion, FunnelMeasure, Measure, TrendMeasure};
+pub use measure::{Counted, Deadline, Exclusion, FunnelMeasure, Measure, TrendMeasure};
 pub use moments::interval_ends;
 pub use population::{BASELINE, Population, TimeRange};
 pub use statistics::Statistics;
@@ -206,7 +206,9 @@ fn plan(
     let mut population = Population::new(experiment, flag, library, range, metric.filter_test_accounts())?;
     population.filter = both(population.filter, Condition::of(&filter, library)?);
     let measure = match metric {
-        Metric::Trend(trend) => Measure::Trend(TrendMeasure::new(trend, exposure.as_ref(), &population, library)?),
+        Metric::Trend(trend) => {
+            Measure::Trend(Box::new(TrendMeasure::new(trend, exposure.as_ref(), &population, library)?))
+        }
         Metric::Funnel(funnel) => {
             population.unit = Unit::of_funnel(funnel, &library.settings);
             Measure::Funnel(FunnelMeasure::new(funnel, library)?)

@@ -27,6 +27,8 @@ pub struct Population {
     pub filter: Condition,
     /// What marks events that are read but counted apart: those that do not pass. Mostly everything passes.
     pub marked: Condition,
+    /// Whether events count as often as they were delivered. The engine never does; a count of rows would.
+    pub every_delivery: bool,
 }
 
 /// A half-open range of instants, in microseconds since 1970 UTC.
@@ -72,7 +74,7 @@ impl Population {
         let filter = test_accounts(filter_test_accounts, library)?;
         let unit = if library.settings.aggregate_users_by_distinct_id { Unit::DistinctId } else { Unit::Person };
         let marked = Condition::EVERYTHING;
-        Ok(Self { feature_flag_key: flag.key.clone(), variants, unit, range, filter, marked })
+        Ok(Self { feature_flag_key: flag.key.clone(), variants, unit, range, filter, marked, every_delivery: false })
     }
 
     /// The property an event carries its variant in (Q-V1).

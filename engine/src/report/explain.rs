@@ -5,10 +5,10 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::math::Statistic;
+use crate::model::math::{EventNumber, Statistic};
 use crate::model::metric::{Attribution, FunnelOrder};
 use crate::plan::{
-    Counting, Deadline, EventMatch, EventPattern, Exclusion, ExposureOrigin, ExposureUnit, FunnelMeasure,
+    Counted, Counting, Deadline, EventMatch, EventPattern, Exclusion, ExposureOrigin, ExposureUnit, FunnelMeasure,
     IntervalStatistic, Measure, Origin, Plan, TrendValue, Unit, UnitMeasure,
 };
 use crate::report::number;
@@ -77,7 +77,7 @@ fn plan(plan: &Plan) -> Vec<(&'static str, String)> {
     match &plan.measure {
         Measure::Trend(trend) => {
             fields.push(("measure", format!("{} per {}", value(&trend.value), exposure(trend.exposure.unit()))));
-            fields.push(("counted", event(&trend.counted)));
+            fields.push(("counted", counted(&trend.counted)));
             if trend.exposure.origin == ExposureOrigin::Custom {
                 fields.push(("exposure", event(&trend.exposure.matching)));
                 if !trend.exposure.filter.is_everything() {
@@ -177,13 +177,21 @@ fn value(value: &TrendValue) -> String {
             Unit::Session => "sessions".into(),
             Unit::Expression(_) => "units".into(),
         },
-        TrendValue::Cumulative(Counting::Sum { property }) => format!("sum of {property}"),
-        TrendValue::PerInterval(IntervalStatistic::Property { property, statistic }) => {
-            format!("events (series: {} of {property})", statistic_name(*statistic))
+        TrendValue::Cumulative(Counting::Sum(number)) => format!("sum of {}", number_name(number)),
+        TrendValue::PerInterval(IntervalStatistic::Numbers { number, statistic }) => {
+            format!("events (series: {} of {})", statistic_name(*statistic), number_name(number))
         }
         TrendValue::PerInterval(IntervalStatistic::EventsPerUnit(statistic)) => {
             format!("events (series: {} of events per unit)", statistic_name(*statistic))
         }
+    }
+}
+
+fn number_name(number: &EventNumber) -> String {
+    match number {
+        EventNumber::Property(name) | EventNumber::Column(name) => name.clone(),
+        EventNumber::Expression(_) => "an expression".into(),
+        EventNumber::Session(property) => format!("{} of sessions", property.name()),
     }
 }
 
@@ -206,6 +214,15 @@ fn exposure(unit: ExposureUnit) -> &'static str {
         ExposureUnit::Values => "exposed unit",
         ExposureUnit::Events => "event of exposure",
         ExposureUnit::Sum => "unit of the exposure's sum",
+    }
+}
+
+fn counted(counted: &Counted) -> String {
+    match counted {
+        Counted::Events(matching) => event(matching),
+        Counted::Rows { rows, exposure, .. } => {
+            format!("rows of table {}, by the last exposure before: {}", rows.table, event(exposure))
+        }
     }
 }
 

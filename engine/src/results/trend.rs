@@ -64,7 +64,7 @@ pub(super) fn trend_count(plan: &Plan) -> TrendCount {
     let Measure::Trend(trend) = &plan.measure else { return TrendCount::Events };
     match &trend.value {
         TrendValue::Cumulative(Counting::Events) | TrendValue::PerInterval(_) => TrendCount::Events,
-        TrendValue::Cumulative(Counting::Sum { .. }) => TrendCount::Sum,
+        TrendValue::Cumulative(Counting::Sum(_)) => TrendCount::Sum,
         TrendValue::Cumulative(Counting::Units(unit)) => match unit {
             Unit::Person => TrendCount::Persons,
             Unit::DistinctId => TrendCount::DistinctIds,

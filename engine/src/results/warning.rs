@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{BASELINE, ExposureOrigin, Measure, Plan};
+use crate::plan::{BASELINE, Counted, ExposureOrigin, Measure, Plan};
 use crate::results::units::unit_warnings;
 use crate::stats::{FunnelCell, FunnelCells, Measured, TrendCells};
 
@@ -37,13 +37,19 @@ pub fn warnings(plan: &Plan, measured: &Measured) -> Vec<Warning> {
 
 fn trend_warnings(plan: &Plan, cells: &TrendCells) -> Vec<Warning> {
     let Measure::Trend(trend) = &plan.measure else { return Vec::new() };
-    let nothing = trend.counted.any_of.is_empty().then(matches_nothing);
+    let is_impossible = matches!(&trend.counted, Counted::Events(matching) if matching.any_of.is_empty());
+    let nothing = is_impossible.then(matches_nothing);
     let unexposed = cells.variants.iter().filter(|cell| cell.events > 0 && cell.exposures <= 0.0);
     let unexposed = unexposed.map(|cell| no_exposure(&cell.variant, trend.exposure.origin));
     let inside: u64 = cells.variants.iter().map(|cell| cell.events).sum();
     let outside = cells.events_without_variant;
-    let left_out = left_out(inside, outside, || {
-        format!("{outside} of {} events of the metric carry no variant of the flag", inside + outside)
+    let left_out = left_out(inside, outside, || match &trend.counted {
+        Counted::Events(_) => {
+            format!("{outside} of {} events of the metric carry no variant of the flag", inside + outside)
+        }
+        Counted::Rows { .. } => {
+            format!("{outside} of {} rows of the table belong to nobody exposed before", inside + outside)
+        }
     });
     nothing.into_iter().chain(unexposed).chain(left_out).collect()
 }

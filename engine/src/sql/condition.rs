@@ -1,10 +1,11 @@
 //! Conditions on events as SQL, over `events AS e` (rules Q-P1 to Q-P19).
 
 use crate::model::filter::{Operator, PropertyFilter};
+use crate::model::session::SessionProperty;
 use crate::plan::{Condition, PropertyCondition};
 use crate::sql::Sql;
 use crate::sql::unit::group_key;
-use crate::sql::{cohort, element, expression, property};
+use crate::sql::{cohort, element, expression, property, session};
 
 /// Writes a condition that is true or false, never null.
 pub(super) fn condition(sql: &mut Sql, condition: &Condition) {
@@ -20,7 +21,7 @@ pub(super) fn condition(sql: &mut Sql, condition: &Condition) {
         Condition::Date(date) => property::dates(sql, property::OF_EVENT, date),
         Condition::Person(condition) => cohort::person(sql, condition),
         Condition::Group { group_type_index, property } => of_group(sql, *group_type_index, property),
-        Condition::Session(property) => of_session(sql, property),
+        Condition::Session { session_property, property } => of_session(sql, *session_property, property),
         Condition::Element(filter) => element::some_element(sql, filter),
         Condition::Selector(selector) => element::selected(sql, selector),
         Condition::Expression(expression) => expression::condition(sql, expression),
@@ -87,17 +88,14 @@ fn of_group(sql: &mut Sql, group_type_index: u8, property: &PropertyCondition) {
     owned(sql, &owner, &having, "g.properties", property);
 }
 
-/// A session lasts from its first event to its last, in whole seconds, whatever else the query looks at (Q-D2).
-fn of_session(sql: &mut Sql, property: &PropertyCondition) {
-    const SESSION: &str = "$session_id";
+fn of_session(sql: &mut Sql, asked: SessionProperty, property: &PropertyCondition) {
     let having = |sql: &mut Sql| {
         sql.text("SELECT s.session FROM (SELECT ");
-        property::plain_text(sql, property::OF_EVENT, SESSION);
-        sql.text(concat!(
-            " AS session, CAST({'$session_duration': epoch_us(max(e.timestamp)) // 1000000",
-            " - epoch_us(min(e.timestamp)) // 1000000} AS VARIANT) AS properties",
-            " FROM events AS e GROUP BY 1) AS s WHERE s.session IS NOT NULL AND ",
-        ));
+        session::id(sql);
+        // The name of the key is that of the property, so that whatever can be asked of a property can be asked of it.
+        sql.text(" AS session, CAST({").identifier(asked.name()).text(": ");
+        session::property(sql, asked);
+        sql.text("} AS VARIANT) AS properties FROM events AS e GROUP BY 1) AS s WHERE s.session IS NOT NULL AND ");
     };
-    owned(sql, &|sql| property::plain_text(sql, property::OF_EVENT, SESSION), &having, "s.properties", property);
+    owned(sql, &session::id, &having, "s.properties", property);
 }

@@ -1,7 +1,9 @@
 //! The queries over exposures: how many there are, and whose they are (Q-X1, Q-X4, B-27).
 
+use crate::model::math::EventNumber;
 use crate::plan::{Counting, Exposure, ExposurePlan, Population, Unit};
-use crate::sql::population::{in_range, known_variants, matches, property_number, variant_text};
+use crate::sql::population::{event_number, events_with, in_range, known_variants, matches, variant_text};
+use crate::sql::session;
 use crate::sql::unit::unit;
 use crate::sql::{Purpose, Query, Sql};
 
@@ -21,9 +23,12 @@ pub(super) fn counts(population: &Population, exposure: &Exposure) -> Query {
             sql.text(" AS variant, count(*) AS exposures\n");
             Purpose::ExposureEvents
         }
-        Counting::Sum { property } => {
+        Counting::Sum(number @ EventNumber::Session(_)) => {
+            return Query { purpose: Purpose::ExposureValues, sql: of_sessions(population, exposure, number) };
+        }
+        Counting::Sum(number) => {
             sql.text(" AS variant, ");
-            property_number(&mut sql, property);
+            event_number(&mut sql, number);
             sql.text(" AS value, count(*) AS times\n");
             Purpose::ExposureValues
         }
@@ -32,6 +37,22 @@ pub(super) fn counts(population: &Population, exposure: &Exposure) -> Query {
     let is_summed = purpose == Purpose::ExposureValues;
     sql.text(if is_summed { "\nGROUP BY 1, 2\nORDER BY 1, 2" } else { "\nGROUP BY 1\nORDER BY 1" });
     Query { purpose, sql }
+}
+
+/// How often each number of the sessions occurs per variant, each session once.
+fn of_sessions(population: &Population, exposure: &Exposure, number: &EventNumber) -> Sql {
+    let mut sql = Sql::new();
+    sql.text("SELECT variant, value, count(*) AS times FROM (\n  SELECT DISTINCT ");
+    variant_text(&mut sql, &exposure.variant_property);
+    sql.text(" AS variant, ");
+    session::id(&mut sql);
+    sql.text(" AS session, ");
+    event_number(&mut sql, number);
+    sql.text(" AS value\n");
+    events_with(&mut sql, number);
+    conditions(&mut sql, population, exposure);
+    sql.text("\n)\nGROUP BY 1, 2\nORDER BY 1, 2");
+    sql
 }
 
 /// One row per exposed person and variant, in a total order: by first exposure, person and variant.
@@ -58,6 +79,10 @@ pub(super) fn persons(plan: &ExposurePlan) -> Sql {
 
 fn from(sql: &mut Sql, population: &Population, exposure: &Exposure) {
     sql.text("FROM events AS e\nWHERE ");
+    conditions(sql, population, exposure);
+}
+
+fn conditions(sql: &mut Sql, population: &Population, exposure: &Exposure) {
     in_range(sql, population.range, &exposure.filter);
     sql.text("\n  AND ");
     matches(sql, &exposure.matching);

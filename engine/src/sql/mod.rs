@@ -17,6 +17,7 @@ mod instant;
 mod names;
 mod population;
 mod property;
+mod session;
 mod trend;
 mod unit;
 mod units;
@@ -49,11 +50,11 @@ pub enum Purpose {
     /// Counted units per variant and slot of their first event: columns `variant`, `slot`, `units`, `events` (of these
     /// units, wherever they are).
     Units,
-    /// How often each number of a property occurs per variant and slot: columns `variant`, `slot`, `value` (null for what is
-    /// no number), `times`; in that order.
+    /// How often each number of the events, or of their sessions, occurs per variant and slot: columns `variant`, `slot`,
+    /// `value` (null for what is no number), `times`, and how many `events` that are; in that order.
     Values,
     /// How many units have each number of events per variant and bucket, named by its first slot: columns `variant`, `slot`,
-    /// `value`, `times`; in that order.
+    /// `value`, `times`, and how many `events` that are; in that order.
     EventsPerUnit,
     /// Exposed units, persons as a rule, per variant: columns `variant`, `exposures`.
     Exposures,

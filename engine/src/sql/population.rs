@@ -1,9 +1,11 @@
 //! Which events are looked at, as conditions over the view `events AS e`.
 
+use crate::model::math::EventNumber;
 use crate::plan::{Condition, EventMatch, EventPattern, Population, TimeRange};
 use crate::sql::Sql;
 use crate::sql::condition::condition;
-use crate::sql::property::{self, OF_EVENT, number, plain_text};
+use crate::sql::property::{self, OF_EVENT, plain_text};
+use crate::sql::{expression, session};
 
 /// `e.timestamp` inside the range, and the population's filter.
 pub(super) fn in_population(sql: &mut Sql, population: &Population) {
@@ -56,20 +58,43 @@ pub(super) fn variant_text(sql: &mut Sql, property: &str) {
     plain_text(sql, OF_EVENT, property);
 }
 
-/// The known variant that a property names; null when it names none (Q-V2).
-pub(super) fn known_variant(sql: &mut Sql, population: &Population, property: &str) {
+/// The known variant that a text names; null when it names none (Q-V2).
+pub(super) fn known_variant(sql: &mut Sql, population: &Population, text: &dyn Fn(&mut Sql)) {
     sql.text("CASE WHEN ");
-    variant_text(sql, property);
+    text(sql);
     sql.text(" IN ");
     known_variants(sql, population);
     sql.text(" THEN ");
-    variant_text(sql, property);
+    text(sql);
     sql.text(" END");
 }
 
-/// The number in a property, or null (Q-T10).
-pub(super) fn property_number(sql: &mut Sql, key: &str) {
-    number(sql, &|sql| property::text(sql, OF_EVENT, key));
+/// The number of an event, or null (Q-T10); that of its session stands in a join.
+pub(super) fn event_number(sql: &mut Sql, number: &EventNumber) {
+    match number {
+        EventNumber::Property(key) => property::number(sql, &|sql| property::text(sql, OF_EVENT, key)),
+        EventNumber::Expression(value) => expression::number(sql, value),
+        EventNumber::Session(_) => {
+            sql.text("CAST(s.number AS DOUBLE)");
+        }
+        EventNumber::Column(_) => property::number(sql, &|sql| {
+            sql.text("e.value");
+        }),
+    }
+}
+
+/// The events with what their numbers need besides.
+pub(super) fn events_with(sql: &mut Sql, number: &EventNumber) {
+    sql.text("FROM events AS e");
+    if let EventNumber::Session(property) = number {
+        sql.text(" LEFT JOIN (SELECT ");
+        session::id(sql);
+        sql.text(" AS session, ");
+        session::property(sql, *property);
+        sql.text(" AS number FROM events AS e GROUP BY 1) AS s ON s.session = ");
+        session::id(sql);
+    }
+    sql.text("\nWHERE ");
 }
 
 /// A text is one of the known variants, case-sensitive (Q-V2).

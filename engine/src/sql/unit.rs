@@ -2,8 +2,7 @@
 
 use crate::plan::Unit;
 use crate::sql::Sql;
-use crate::sql::expression;
-use crate::sql::property::{OF_EVENT, plain_text};
+use crate::sql::{expression, session};
 
 /// Writes the unit of an event: a number for persons, a text for everything else; null when the event belongs to none.
 pub(super) fn unit(sql: &mut Sql, unit: &Unit) {
@@ -17,11 +16,7 @@ pub(super) fn unit(sql: &mut Sql, unit: &Unit) {
         Unit::Group { group_type_index } => {
             sql.text("nullif(").text(group_key(*group_type_index)).text(", '')");
         }
-        Unit::Session => {
-            sql.text("nullif(");
-            plain_text(sql, OF_EVENT, "$session_id");
-            sql.text(", '')");
-        }
+        Unit::Session => session::id(sql),
         Unit::Expression(value) => {
             sql.text("coalesce(");
             expression::text(sql, value);

@@ -5,14 +5,11 @@ use crate::model::metric::FunnelOrder;
 use crate::plan::{Origin, Population, SourceMeasure, TEST_ACCOUNT_ROLE, Unit, UnitMeasure, UnitValue};
 use crate::sql::Sql;
 use crate::sql::condition::condition;
-use crate::sql::expression;
 use crate::sql::instant::instant;
 use crate::sql::population::{known_variants, matches, variant_text};
-use crate::sql::property::{number, text};
+use crate::sql::property::{self, text};
 use crate::sql::unit::{group_key, unit};
-
-/// The property that names an event's session.
-const SESSION: &str = "$session_id";
+use crate::sql::{expression, session};
 
 /// Exposures and events of the sources, by unit, time and id: one pass over the events.
 ///
@@ -71,10 +68,15 @@ fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure, only
     if only.is_some() {
         sql.text(", e.event");
     }
-    sql.text("\n    FROM events AS e");
-    if measure.sources.iter().any(|source| source.value == ValueOf::SessionDuration) {
-        sessions(sql);
+    sql.text("\n    FROM ");
+    if population.every_delivery {
+        sql.text("(SELECT * FROM events UNION ALL SELECT v.* FROM events AS v JOIN (\n      SELECT uuid, ");
+        sql.text("unnest(range(CAST(sum(times) AS BIGINT))) FROM deliveries.repeated GROUP BY uuid\n    ) AS d ON d.uuid = v.uuid)");
+    } else {
+        sql.text("events");
     }
+    sql.text(" AS e");
+    sessions(sql, measure);
     sql.text("\n    WHERE e.timestamp >= make_timestamp(").value(measure.scanned.from_microseconds);
     sql.text(") AND e.timestamp < make_timestamp(").value(measure.scanned.until_microseconds).text(")");
     if !population.filter.is_everything() {
@@ -95,13 +97,26 @@ fn of_events(sql: &mut Sql, population: &Population, measure: &UnitMeasure, only
     }
 }
 
-/// How long sessions last: from their first event to their last, in whole seconds, whatever else is looked at (M-24, Q-D2).
-fn sessions(sql: &mut Sql) {
+/// The numbers of sessions that sources ask for, whatever else is looked at (M-24, Q-D2).
+fn sessions(sql: &mut Sql, measure: &UnitMeasure) {
+    let asked = measure.sources.iter().enumerate().filter_map(|(index, source)| match source.value {
+        ValueOf::SessionNumber(property) => Some((index, property)),
+        _ => None,
+    });
+    let asked: Vec<_> = asked.collect();
+    if asked.is_empty() {
+        return;
+    }
     sql.text("\n    LEFT JOIN (SELECT ");
-    variant_text(sql, SESSION);
-    sql.text(" AS session, epoch_us(max(e.timestamp)) // 1000000 - epoch_us(min(e.timestamp)) // 1000000 AS seconds");
+    session::id(sql);
+    sql.text(" AS session");
+    for (index, property) in asked {
+        sql.text(", ");
+        session::property(sql, property);
+        sql.text(" AS ").identifier(&format!("number_{index}"));
+    }
     sql.text("\n      FROM events AS e GROUP BY 1) AS s ON s.session = ");
-    variant_text(sql, SESSION);
+    session::id(sql);
 }
 
 /// The event belongs to a unit: a person by any of its ids, anything else by its name.
@@ -141,23 +156,28 @@ fn role(source: usize) -> i64 {
 
 /// The column of a source's values, if it has one; without an event, null.
 fn column(sql: &mut Sql, index: usize, source: &SourceMeasure, event: Option<()>) {
-    if source.value == ValueOf::SessionDuration {
-        // Which session, and how long it is.
+    let number = format!("number_{index}");
+    if matches!(source.value, ValueOf::SessionNumber(_)) {
+        // Which session, and its number.
         column(sql, index, &SourceMeasure { value: ValueOf::Session, ..source.clone() }, event);
-        sql.text(",\n      CAST(").text(if event.is_some() { "s.seconds" } else { "NULL" }).text(" AS DOUBLE) AS ");
-        sql.identifier(&format!("number_{index}"));
+        sql.text(",\n      CAST(");
+        match event {
+            Some(()) => sql.text("s.").identifier(&number),
+            None => sql.text("NULL"),
+        };
+        sql.text(" AS DOUBLE) AS ").identifier(&number);
         return;
     }
     let (name, kind) = match source.value {
         ValueOf::Nothing => return,
         ValueOf::Session | ValueOf::Group(_) => (format!("text_{index}"), " AS VARCHAR)"),
-        _ => (format!("number_{index}"), " AS DOUBLE)"),
+        _ => (number, " AS DOUBLE)"),
     };
     sql.text(",\n      CAST(");
     match (&source.value, event) {
-        (ValueOf::Property(key), Some(())) => number(sql, &|sql| text(sql, "e.properties", key)),
+        (ValueOf::Property(key), Some(())) => property::number(sql, &|sql| text(sql, "e.properties", key)),
         (ValueOf::Expression(value), Some(())) => expression::number(sql, value),
-        (ValueOf::Session, Some(())) => variant_text(sql, SESSION),
+        (ValueOf::Session, Some(())) => session::id(sql),
         (ValueOf::Group(group_type_index), Some(())) => {
             sql.text(group_key(*group_type_index));
         }
@@ -183,7 +203,7 @@ fn of_table(
         match &source.value {
             ValueOf::Column(_) if other == index => {
                 sql.text(",\n    ");
-                number(sql, &|sql| {
+                property::number(sql, &|sql| {
                     sql.text("t.value");
                 });
                 sql.text(" AS ").identifier(&format!("number_{index}"));

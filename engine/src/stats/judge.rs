@@ -176,7 +176,7 @@ fn judge_funnel(cells: &FunnelCells, generation: Generation) -> Result<Outcome> 
 /// Whether the second generation takes a trend for a continuous metric (reference statistics, section 1).
 fn sums_a_value(plan: &Plan) -> bool {
     match &plan.measure {
-        Measure::Trend(trend) => matches!(trend.value, TrendValue::Cumulative(Counting::Sum { .. })),
+        Measure::Trend(trend) => matches!(trend.value, TrendValue::Cumulative(Counting::Sum(_))),
         Measure::Funnel(_) | Measure::Units(_) => false,
     }
 }

@@ -206,15 +206,16 @@ fn metrics_are_listed_in_their_order_and_found_by_id_number_and_name() {
 
 #[test]
 fn kinds_that_are_not_built_are_refused_by_name() {
-    // Q-N6, Q-N7
+    // Q-N7
     let mut log = Log::of(&both());
-    let warehouse = trend(&json!({"kind": "DataWarehouseNode", "id": "t", "table_name": "t"}));
+    let retention = trend(&json!({"kind": "RetentionNode", "id": "t"}));
     let other = json!({"kind": "ExperimentPathsQuery"});
-    log.experiment(&json!({"metrics": [warehouse, other]}));
+    log.experiment(&json!({"metrics": [retention, other]}));
     for (metric, field) in [("0", "metrics[0].count_query.series[0].kind"), ("1", "metrics[1].kind")] {
         let error = log.lab.metric_results("checkout", metric, &request()).unwrap_err();
         let ErrorKind::Invalid { field: Some(got), code, .. } = error.kind() else { panic!("{error:?}") };
-        assert_eq!((got.as_str(), *code), (field, "unsupported"));
+        let wanted = if metric == "0" { "invalid_input" } else { "unsupported" };
+        assert_eq!((got.as_str(), *code), (field, wanted));
     }
     let entries: Vec<MetricEntry> = log.lab.metrics("checkout").unwrap();
     assert_eq!(entries.len(), 2);

@@ -142,3 +142,74 @@ fn what_is_missing_is_named_before_a_query_runs() {
     assert!(refused.0.ends_with("which tells no time"), "{}", refused.0);
     assert_eq!(load(&mut log, "", "payments.csv", PAYMENTS).unwrap_err().code(), "invalid_input");
 }
+
+/// Rows of a table as a count query.
+fn rows_query(more: &Value) -> Value {
+    let mut node = json!({"kind": "DataWarehouseNode", "table_name": "payments", "timestamp_field": "paid_at",
+        "distinct_id_field": "customer", "id_field": "id"});
+    node.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"kind": "ExperimentTrendsQuery", "count_query": {"kind": "TrendsQuery", "series": [node]}})
+}
+
+#[test]
+fn rows_of_a_count_query_have_the_variant_of_the_last_exposure_before_them() {
+    // Q-N6. Ann is shown the control and later the test, by another of her ids; bob the test, cid nothing.
+    let mut log = Log::of(&[
+        shown("ann", "2024-01-02T00:00:00Z", "control", None),
+        event("ann-2", "$identify", "2024-01-02T00:00:00Z", &json!({"$anon_distinct_id": "ann"})),
+        shown("ann-2", "2024-01-05T00:00:00Z", "test", None),
+        shown("bob", "2024-01-03T00:00:00Z", "test", None),
+        event("cid", "view", "2024-01-03T00:00:00Z", &json!({})),
+    ]);
+    let payments = "\
+customer,paid_at,amount
+ann,2024-01-01T23:59:59Z,1000
+ann,2024-01-02T00:00:00Z,1
+ann-2,2024-01-03T00:00:00Z,2
+ann,2024-01-05T00:00:00Z,4
+bob,2024-01-02T00:00:00Z,1000
+bob,2024-01-03T01:00:00+01:00,8
+bob,2024-01-04,much
+cid,2024-01-04,1000
+nobody,2024-01-04,1000
+bob,2024-02-04,1000
+bob,later,1000
+";
+    load(&mut log, "payments", "payments.csv", payments).unwrap();
+    let counted = [
+        (json!({}), 2.0, 3.0, 4),
+        (json!({"math": "sum", "math_property": "amount"}), 3.0, 12.0, 4),
+        (
+            json!({"math": "avg", "math_property": "amount", "math_property_type": "data_warehouse_properties"}),
+            3.0,
+            12.0,
+            4,
+        ),
+        // Ann has rows in both.
+        (json!({"math": "dau"}), 1.0, 2.0, 0),
+    ];
+    let refused = [
+        (json!({"distinct_id_field": "custmer"}), "does_not_exist", "column"),
+        (json!({"math": "unique_session"}), "invalid_choice", "metrics[5].count_query.series[0].math"),
+        (json!({"math": "sum"}), "invalid_input", "metrics[6].count_query.series[0].math_property"),
+        (json!({"properties": [{"key": "a"}]}), "unsupported", "metrics[7].count_query.series[0].properties"),
+        (json!({"table": "payments"}), "invalid_input", "metrics[8].count_query.series[0]"),
+    ];
+    let metrics = counted.iter().map(|(more, ..)| more).chain(refused.iter().map(|(more, ..)| more)).map(rows_query);
+    log.experiment(&json!({"metrics": metrics.collect::<Vec<_>>()}));
+    for (index, (math, control, test, without_variant)) in counted.iter().enumerate() {
+        let listed = log.lab.metric_results("checkout", &index.to_string(), &request()).unwrap();
+        let MetricResult::Trend { variants, events_without_variant, .. } = &listed.result.result else {
+            panic!("not a trend")
+        };
+        let count = |key: &str| variants.iter().find(|variant| variant.key == key).map(|variant| variant.count);
+        let got = (count("control"), count("test"), *events_without_variant);
+        assert_eq!(got, (Some(*control), Some(*test), *without_variant), "{math}");
+        assert_eq!(variants.iter().map(|variant| variant.absolute_exposure).sum::<f64>(), 3.0);
+    }
+    for (index, (more, code, place)) in refused.iter().enumerate() {
+        let error = log.lab.metric_results("checkout", &(counted.len() + index).to_string(), &request()).unwrap_err();
+        let abduck::ErrorKind::Invalid { field: Some(field), .. } = error.kind() else { panic!("{error:?}") };
+        assert_eq!((error.code(), field.as_str()), (*code, *place), "{more}: {error}");
+    }
+}

@@ -247,6 +247,15 @@ enum Kind {
     /// Each bucket for itself.
     Property(StatisticOf),
     PerUnit(StatisticOf),
+    /// The lengths of sessions, each once: added up, or for each bucket.
+    SessionSum,
+    OfSessions(StatisticOf),
+}
+
+impl Kind {
+    fn is_linear(self) -> bool {
+        matches!(self, Self::Property(_) | Self::PerUnit(_) | Self::OfSessions(_))
+    }
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -283,6 +292,19 @@ fn maths() -> Vec<(Value, Kind)> {
         (json!({"math": "unique_group", "math_group_type_index": 1}), Kind::Groups),
         (json!({"math": "unique_session"}), Kind::Sessions),
         (json!({"math": "sum", "math_property": "amount"}), Kind::Sum),
+        (json!({"math": "hogql", "math_hogql": "sum(properties.amount)"}), Kind::Sum),
+        (json!({"math": "hogql", "math_hogql": "properties.amount"}), Kind::Sum),
+        (json!({"math": "hogql", "math_hogql": "count()"}), Kind::Events),
+        (
+            json!({"math": "hogql", "math_hogql": "p90(properties.amount * 2)"}),
+            Kind::Property(|values| 2.0 * quantile(values, 0.9)),
+        ),
+        (json!({"math": "sum", "math_property": "$session_duration"}), Kind::SessionSum),
+        (json!({"math": "avg", "math_property": "$session_duration"}), Kind::OfSessions(mean)),
+        (
+            json!({"math": "p75", "math_property": "$session_duration"}),
+            Kind::OfSessions(|values| quantile(values, 0.75)),
+        ),
     ];
     for (name, statistic) in STATISTICS {
         maths.push((json!({"math": name, "math_property": "amount"}), Kind::Property(statistic)));
@@ -311,8 +333,20 @@ fn key_of(happening: &Happening, kind: Kind, world: &World) -> Option<String> {
     }
 }
 
+/// The length of each session in whole seconds, from its first event to its last, whatever a metric looks at (Q-D2).
+fn durations(happenings: &[Happening], world: &World) -> BTreeMap<String, f64> {
+    let mut bounds: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    for happening in happenings {
+        let Some(session) = key_of(happening, Kind::Sessions, world) else { continue };
+        let second = happening.instant(world).as_microsecond().div_euclid(1_000_000);
+        let (first, last) = bounds.entry(session).or_insert((second, second));
+        (*first, *last) = ((*first).min(second), (*last).max(second));
+    }
+    bounds.into_iter().map(|(session, (first, last))| (session, (last - first) as f64)).collect()
+}
+
 /// The slow way: event by event, bucket by bucket.
-fn wanted(events: &[&Happening], kind: Kind, world: &World) -> Option<Wanted> {
+fn wanted(events: &[&Happening], kind: Kind, world: &World, durations: &BTreeMap<String, f64>) -> Option<Wanted> {
     let mut events: Vec<_> = events.iter().filter(|event| key_of(event, kind, world).is_some()).collect();
     events.sort_by_key(|event| event.instant(world));
     if events.is_empty() {
@@ -334,6 +368,16 @@ fn wanted(events: &[&Happening], kind: Kind, world: &World) -> Option<Wanted> {
             let numbers: Vec<f64> = bucket.iter().filter_map(|event| event.number()).collect();
             if numbers.is_empty() { 0.0 } else { statistic(&numbers) }
         }
+        Kind::SessionSum => {
+            let sessions = bucket.iter().filter_map(|event| key_of(event, Kind::Sessions, world));
+            sessions.filter(|session| seen.insert(Some(session.clone()))).map(|session| durations[&session]).sum()
+        }
+        Kind::OfSessions(statistic) => {
+            let sessions: BTreeSet<_> =
+                bucket.iter().filter_map(|event| key_of(event, Kind::Sessions, world)).collect();
+            let numbers: Vec<f64> = sessions.iter().map(|session| durations[session]).collect();
+            if numbers.is_empty() { 0.0 } else { statistic(&numbers) }
+        }
         Kind::PerUnit(statistic) => {
             let mut counts = BTreeMap::new();
             for event in bucket {
@@ -344,7 +388,7 @@ fn wanted(events: &[&Happening], kind: Kind, world: &World) -> Option<Wanted> {
         }
     };
     let values: Vec<f64> = buckets.iter().map(&mut value).collect();
-    let is_linear = matches!(kind, Kind::Property(_) | Kind::PerUnit(_));
+    let is_linear = kind.is_linear();
     let mut total = 0.0;
     let running = values.iter().map(|value| {
         total += value;
@@ -433,12 +477,14 @@ fn every_math_agrees_with_counting_event_by_event() {
                 (key, called.iter().map(|event| event.unit(world)).collect::<BTreeSet<_>>().len() as f64)
             })
             .collect();
+        let durations = durations(happenings, world);
         for (index, (math, kind)) in maths().into_iter().enumerate() {
             let got = ask(&mut log.lab, index);
             let wanted = ["control", "test"]
                 .into_iter()
                 .filter_map(|key| {
-                    Some((key, wanted(&of(happenings, "view", world, &|event| event.carried == key), kind, world)?))
+                    let events = of(happenings, "view", world, &|event| event.carried == key);
+                    Some((key, wanted(&events, kind, world, &durations)?))
                 })
                 .collect();
             assert_trend(&got, &wanted, &exposed, &format!("{math} {world:?}"));
@@ -455,8 +501,7 @@ fn every_math_agrees_with_counting_event_by_event() {
 #[test]
 fn custom_exposures_count_what_their_math_says() {
     // Q-X4
-    let maths: Vec<_> =
-        maths().into_iter().filter(|(_, kind)| !matches!(kind, Kind::Property(_) | Kind::PerUnit(_))).collect();
+    let maths: Vec<_> = maths().into_iter().filter(|(_, kind)| !kind.is_linear()).collect();
     check(4, |world, happenings| {
         for (math, kind) in &maths {
             let mut entity = math.clone();
@@ -472,7 +517,8 @@ fn custom_exposures_count_what_their_math_says() {
             let MetricResult::Trend { variants, .. } = &result.result else { panic!("not a trend") };
             for variant in variants {
                 let cart = of(happenings, "cart", world, &|event| event.carried == variant.key);
-                let wanted = wanted(&cart, *kind, world).map_or(0.0, |wanted| wanted.count);
+                let wanted =
+                    wanted(&cart, *kind, world, &durations(happenings, world)).map_or(0.0, |wanted| wanted.count);
                 assert!(close(variant.absolute_exposure, wanted), "{math} {world:?}: {variant:?} {wanted}");
             }
         }

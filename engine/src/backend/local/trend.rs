@@ -4,9 +4,10 @@ use arrow::array::{Array, AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type};
 
 use crate::error::{Error, Result};
+use crate::events::Reader;
 use crate::kernel::statistic::{ExactSum, statistic};
-use crate::model::math::Statistic;
-use crate::plan::{IntervalStatistic, Population, TrendMeasure, TrendValue};
+use crate::model::math::{EventNumber, Statistic};
+use crate::plan::{Counted, Counting, IntervalStatistic, Population, TrendMeasure, TrendValue};
 use crate::sql::Purpose;
 use crate::stats::{Display, TrendCell, TrendCells, number};
 
@@ -27,6 +28,16 @@ struct Bucket {
     values: Vec<(f64, u64)>,
 }
 
+/// Checks that the lab has the table whose rows a trend counts, with its columns (Q-N6).
+pub(super) fn check_table(measure: &TrendMeasure, reader: &Reader) -> Result<()> {
+    let Counted::Rows { rows, .. } = &measure.counted else { return Ok(()) };
+    let mut columns = vec![rows.distinct_id_column.as_str()];
+    if let TrendValue::Cumulative(Counting::Sum(EventNumber::Column(column))) = &measure.value {
+        columns.push(column);
+    }
+    reader.check_table(&rows.table, &rows.timestamp_column, &columns)
+}
+
 impl<'a> TrendScan<'a> {
     pub(super) fn new(population: &Population, measure: &'a TrendMeasure) -> Self {
         let exposures = vec![ExactSum::default(); population.variants.len()];
@@ -37,7 +48,7 @@ impl<'a> TrendScan<'a> {
         match purpose {
             Purpose::Counts => self.read_counts(batch, "events"),
             Purpose::Units => self.read_counts(batch, "units"),
-            Purpose::Values | Purpose::EventsPerUnit => self.read_values(purpose, batch),
+            Purpose::Values | Purpose::EventsPerUnit => self.read_values(batch),
             Purpose::ExposureValues => self.read_exposure_values(batch),
             Purpose::Exposures | Purpose::ExposureEvents => {
                 let exposures = integers(batch, "exposures")?;
@@ -71,14 +82,15 @@ impl<'a> TrendScan<'a> {
         })
     }
 
-    /// A value stands for an event, or for one unit's number of events.
-    fn read_values(&mut self, purpose: Purpose, batch: &RecordBatch) -> Result<()> {
+    /// A value stands for an event, for a session, or for one unit's number of events.
+    fn read_values(&mut self, batch: &RecordBatch) -> Result<()> {
         let slots = integers(batch, "slot")?;
         let times = integers(batch, "times")?;
+        let events = integers(batch, "events")?;
         let values = doubles(batch, "value")?;
         for_each_variant(batch, |row, variant| {
             let (value, times) = (value_at(values, row), count(times[row]));
-            let events = if purpose == Purpose::EventsPerUnit { events_of(value.unwrap_or(0.0), times) } else { times };
+            let events = count(events[row]);
             let Some(key) = variant else {
                 self.cells.events_without_variant += events;
                 return Ok(());
@@ -149,7 +161,7 @@ fn wanted(value: &TrendValue) -> Statistic {
     match value {
         TrendValue::Cumulative(_) => Statistic::Sum,
         TrendValue::PerInterval(
-            IntervalStatistic::Property { statistic, .. } | IntervalStatistic::EventsPerUnit(statistic),
+            IntervalStatistic::Numbers { statistic, .. } | IntervalStatistic::EventsPerUnit(statistic),
         ) => *statistic,
     }
 }
@@ -192,10 +204,4 @@ fn missing(name: &str) -> Error {
 /// A count of the database, which has no unsigned counts.
 fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
-}
-
-/// The events of units that have the same number of them.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, far below 2^53")]
-fn events_of(events_per_unit: f64, units: u64) -> u64 {
-    events_per_unit as u64 * units
 }

@@ -19,6 +19,7 @@
 //! `anonymous`, join nothing.
 
 pub(super) mod checked;
+pub(super) mod deliveries;
 pub(super) mod identity;
 mod instant;
 pub(super) mod lines;
@@ -111,16 +112,16 @@ pub fn ingest(
         bytes: Arc::default(),
         bytes_total: inputs.bytes,
     };
-    let names = inputs.names.clone();
+    let (names, identities) = (inputs.names.clone(), inputs.identities.clone());
     let (mut report, rejects) = interrupt.watch(connection, || {
         ingest.read(inputs)?;
-        ingest.store(&names, store.directory())
+        ingest.store(&names, &identities, store.directory())
     })?;
     ingest.tell(Stage::Committing, None);
     // The last moment to stop: from here on the events are in.
     interrupt.check()?;
+    database::run(connection, "COMMIT")?;
     if report.stored > 0 {
-        database::run(connection, "COMMIT")?;
         database::checkpoint(connection);
     }
     report.rejects_file = rejects.map(RejectsFile::publish).transpose()?;
@@ -133,6 +134,8 @@ struct Inputs {
     list: Vec<Input>,
     /// What messages and the report call them.
     names: Vec<String>,
+    /// What tells them from each other, however they were named.
+    identities: Vec<String>,
     bytes: u64,
 }
 
@@ -149,14 +152,17 @@ impl Inputs {
                 return Ok(Self {
                     list: vec![Input::Batches(reader)],
                     names: vec!["record batches".to_owned()],
+                    identities: vec!["record batches".to_owned()],
                     bytes: 0,
                 });
             }
         };
-        let mut inputs = Self { list: Vec::new(), names: Vec::new(), bytes: 0 };
+        let mut inputs = Self { list: Vec::new(), names: Vec::new(), identities: Vec::new(), bytes: 0 };
         for path in source::expand(&patterns)? {
             inputs.bytes += std::fs::metadata(&path).map_err(|error| Error::io(&path, error))?.len();
             inputs.names.push(path.display().to_string());
+            let identity = path.canonicalize().map_err(|error| Error::io(&path, error))?;
+            inputs.identities.push(identity.display().to_string());
             let format = source::format_of(&path, given)?;
             inputs.list.push(Input::File(path, format));
         }
@@ -244,7 +250,12 @@ impl Ingest<'_> {
     }
 
     /// Stores what can be stored, up to but without making it final.
-    fn store(&mut self, names: &[String], directory: &Path) -> Result<(IngestReport, Option<RejectsFile>)> {
+    fn store(
+        &mut self,
+        names: &[String],
+        identities: &[String],
+        directory: &Path,
+    ) -> Result<(IngestReport, Option<RejectsFile>)> {
         let connection = self.connection;
         groups::number(connection)?;
         let mut files = count_files(connection, names)?;
@@ -256,6 +267,7 @@ impl Ingest<'_> {
         self.refuse(report.rejected, report.read, names)?;
         self.tell(Stage::Comparing, None);
         stage::find_duplicates(connection)?;
+        deliveries::keep(connection, identities)?;
         for (file, rows) in stage::count_by_file(connection, "duplicate")? {
             files[file as usize].duplicates = rows;
         }

@@ -39,7 +39,7 @@ impl UnitRowsReader {
         let values = |value: &ValueOf| match value {
             ValueOf::Nothing => Values::None,
             ValueOf::Session | ValueOf::Group(_) => Values::Texts,
-            ValueOf::SessionDuration => Values::Both,
+            ValueOf::SessionNumber(_) => Values::Both,
             ValueOf::Property(_) | ValueOf::Expression(_) | ValueOf::Column(_) => Values::Numbers,
         };
         let sources = measure.sources.len();

@@ -12,8 +12,8 @@ pub(super) fn aggregate(measure: &UnitMeasure, rows: &UnitRows, source: usize, c
     if *aggregation == Aggregation::Distinct {
         return distinct(rows, source, counted);
     }
-    if *value == ValueOf::SessionDuration {
-        return of(*aggregation, &durations(rows, source, counted));
+    if matches!(value, ValueOf::SessionNumber(_)) {
+        return of(*aggregation, &of_sessions(rows, source, counted));
     }
     if matches!(aggregation, Aggregation::Total | Aggregation::Any) {
         let events = matching(rows, source, counted).count();
@@ -35,8 +35,8 @@ fn of(aggregation: Aggregation, numbers: &[f64]) -> f64 {
     }
 }
 
-/// The duration of each session, once; it belongs to the unit if its first event of the source counts (M-24).
-fn durations(rows: &UnitRows, source: usize, counted: Counted) -> Vec<f64> {
+/// The number of each session, once; it belongs to the unit if its first event of the source counts (M-24).
+fn of_sessions(rows: &UnitRows, source: usize, counted: Counted) -> Vec<f64> {
     let mut seen = HashSet::new();
     let everything = Counted { from: i64::MIN, to: counted.to };
     let first_of_session = |row: &usize| rows.texts[source][*row] != 0 && seen.insert(rows.texts[source][*row]);

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::entity::{Entity, EntitySource};
-use crate::model::expression::Expression;
+use crate::model::expression::{Expression, aggregate_call};
 use crate::model::fields::{Fields, invalid};
-use crate::model::filter::{Filter, SESSION_DURATION};
+use crate::model::filter::Filter;
+use crate::model::session::SessionProperty;
 
 /// Where a metric takes its values from.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,8 +76,8 @@ pub enum ValueOf {
     Column(String),
     /// The session the event belongs to.
     Session,
-    /// The seconds from the first to the last event of the session it belongs to; each session counts once (M-24).
-    SessionDuration,
+    /// A number of the session it belongs to; each session counts once (M-24).
+    SessionNumber(SessionProperty),
     /// The key of the group of a type.
     Group(u8),
 }
@@ -197,7 +198,7 @@ fn value(fields: &Fields<'_>, is_table: bool) -> Result<(Aggregation, ValueOf)> 
         _ if fields.text("math_property_type")?.as_deref() == Some("session_properties") => session_property(fields)?,
         _ => ValueOf::Property(math_property(fields)?),
     };
-    if is_table && matches!(value, ValueOf::Group(_) | ValueOf::Session | ValueOf::SessionDuration) {
+    if is_table && matches!(value, ValueOf::Group(_) | ValueOf::Session | ValueOf::SessionNumber(_)) {
         return Err(invalid(&fields.at("math"), "rows of a table have neither sessions nor groups"));
     }
     Ok((aggregation, value))
@@ -215,16 +216,15 @@ fn math_property(fields: &Fields<'_>) -> Result<String> {
     fields.required_text("math_property").map_err(|error| error.hint("name the property whose values are taken"))
 }
 
-/// The one property of sessions that there is.
+/// A property of sessions that is a number.
 fn session_property(fields: &Fields<'_>) -> Result<ValueOf> {
-    match fields.required_text("math_property")?.as_str() {
-        SESSION_DURATION => Ok(ValueOf::SessionDuration),
-        other => {
-            let message = format!("the session property '{other}' is not supported yet");
-            Err(Error::invalid_field(fields.at("math_property"), "unsupported", message)
-                .hint(format!("supported: {SESSION_DURATION}")))
-        }
-    }
+    let name = fields.required_text("math_property")?;
+    let property = SessionProperty::named(&name).filter(|property| property.is_number());
+    property.map(ValueOf::SessionNumber).ok_or_else(|| {
+        let message = format!("'{name}' is no session property that is a number");
+        Error::invalid_field(fields.at("math_property"), "unsupported", message)
+            .hint(format!("supported: {}", SessionProperty::names(true)))
+    })
 }
 
 fn group_type_index(fields: &Fields<'_>) -> Result<u8> {
@@ -238,6 +238,7 @@ fn group_type_index(fields: &Fields<'_>) -> Result<u8> {
 /// An expression over each event, in an aggregate or, without one, summed: `avg(properties.price * properties.pieces)`.
 fn expression(fields: &Fields<'_>) -> Result<(Aggregation, ValueOf)> {
     let text = fields.required_text("math_hogql")?;
+    let field = fields.at("math_hogql");
     let aggregates = [
         ("sum", Aggregation::Sum),
         ("avg", Aggregation::Average),
@@ -246,25 +247,14 @@ fn expression(fields: &Fields<'_>) -> Result<(Aggregation, ValueOf)> {
         ("count", Aggregation::Total),
         ("uniq", Aggregation::Distinct),
     ];
-    let trimmed = text.trim();
-    let inner = |name: &str| trimmed.strip_prefix(name)?.trim_start().strip_prefix('(')?.strip_suffix(')');
-    // `sum(a) + sum(b)` begins and ends like an aggregate, but what is inside has parentheses that do not pair.
-    let paired = |inside: &str| {
-        let mut depth = 0_i64;
-        inside.chars().all(|character| {
-            depth += i64::from(character == '(') - i64::from(character == ')');
-            depth >= 0
-        }) && depth == 0
+    let Some((name, inside)) = aggregate_call(&text, &aggregates.map(|(name, _)| name)) else {
+        return Ok((Aggregation::Sum, ValueOf::Expression(Expression::parse(text.trim(), &field)?)));
     };
-    let found = aggregates.iter().find_map(|(name, aggregation)| {
-        inner(name).filter(|inside| paired(inside)).map(|inside| (*aggregation, inside))
-    });
-    let field = fields.at("math_hogql");
-    match found {
-        Some((Aggregation::Total, inside)) if inside.trim().is_empty() => Ok((Aggregation::Total, ValueOf::Nothing)),
-        Some((Aggregation::Total, _)) => Err(invalid(&field, "count takes no argument")
+    let aggregation = aggregates.iter().find(|(known, _)| *known == name).map_or(Aggregation::Sum, |(_, known)| *known);
+    match (aggregation, inside) {
+        (Aggregation::Total, "") => Ok((Aggregation::Total, ValueOf::Nothing)),
+        (Aggregation::Total, _) => Err(invalid(&field, "count takes no argument")
             .hint("count() is the number of events; filter them with `properties`")),
-        Some((aggregation, inside)) => Ok((aggregation, ValueOf::Expression(Expression::parse(inside, &field)?))),
-        None => Ok((Aggregation::Sum, ValueOf::Expression(Expression::parse(trimmed, &field)?))),
+        _ => Ok((aggregation, ValueOf::Expression(Expression::parse(inside, &field)?))),
     }
 }

@@ -33,8 +33,11 @@ pub struct VariantSum {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReconcileRule {
-    /// No rule yet: every id with an exposure, in each variant it saw, with all its events of the experiment's time.
+    /// No rule yet: every id with an exposure, in each variant it saw, with all its events of the experiment's time, as often as
+    /// they were delivered.
     Naive,
+    /// Events that were delivered more than once count once.
+    Duplicate,
     /// Ids of one person are one unit.
     IdentityMerged,
     /// Events of the lab's test accounts are left out.
@@ -59,6 +62,7 @@ impl ReconcileRule {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Naive => "naive",
+            Self::Duplicate => "duplicate",
             Self::IdentityMerged => "identity_merged",
             Self::TestAccounts => "test_accounts",
             Self::SeveralVariants => "several_variants",
@@ -74,7 +78,8 @@ impl ReconcileRule {
     #[must_use]
     pub fn description(self) -> &'static str {
         match self {
-            Self::Naive => "ids with an exposure, in each variant they saw, with all their events",
+            Self::Naive => "ids with an exposure, in each variant they saw, with all rows of their events",
+            Self::Duplicate => "events that were delivered more than once count once",
             Self::IdentityMerged => "ids of one person are one unit",
             Self::TestAccounts => "test accounts are left out",
             Self::SeveralVariants => "units with several variants are left out, or count for the first",

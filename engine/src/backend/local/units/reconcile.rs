@@ -37,7 +37,7 @@ pub fn reconcile(plan: &Plan, reader: &Reader, interrupt: &Interrupt) -> Result<
     // Test accounts are read, too, and marked.
     let mut everyone = plan.clone();
     everyone.population.marked = std::mem::replace(&mut everyone.population.filter, Condition::EVERYTHING);
-    let mut steps = vec![naive(&everyone, measure, reader, interrupt)?];
+    let mut steps = by_id(&everyone, measure, reader, interrupt)?;
     let mut tally: Vec<Tally> = RULES.iter().map(|_| Tally::new(variants.len())).collect();
     let mut last: Vec<Contribution> = Vec::new();
     for_each_unit(&everyone, measure, reader, interrupt, &mut |_, rows| {
@@ -72,25 +72,38 @@ pub fn reconcile(plan: &Plan, reader: &Reader, interrupt: &Interrupt) -> Result<
     Ok(steps)
 }
 
-/// Every id by itself. Groups have no other ids.
-fn naive(everyone: &Plan, measure: &UnitMeasure, reader: &Reader, interrupt: &Interrupt) -> Result<ReconcileStep> {
+/// Every id by itself: with each delivery of its events, and with each event once. Groups have no other ids.
+fn by_id(everyone: &Plan, measure: &UnitMeasure, reader: &Reader, interrupt: &Interrupt) -> Result<Vec<ReconcileStep>> {
     let mut by_id = everyone.clone();
     if by_id.population.unit == Unit::Person {
         by_id.population.unit = Unit::DistinctId;
     }
-    let mut tally = Tally::new(everyone.population.variants.len());
-    for_each_unit(&by_id, measure, reader, interrupt, &mut |_, rows| {
-        tally.add(&contribution(ReconcileRule::Naive, measure, everyone.population.range, rows), false);
-        Ok(())
-    })?;
-    Ok(tally.step(ReconcileRule::Naive, &everyone.population.variants))
+    let mut contributions = |every_delivery| {
+        by_id.population.every_delivery = every_delivery;
+        let mut all = Vec::new();
+        for_each_unit(&by_id, measure, reader, interrupt, &mut |_, rows| {
+            all.push(contribution(ReconcileRule::Naive, measure, everyone.population.range, rows));
+            Ok(())
+        })?;
+        Ok::<_, Error>(all)
+    };
+    let once = contributions(false)?;
+    // Delivering an event again makes no new id, so both lists are in the same order of the same ids.
+    let every = if reader.has_repeated_deliveries()? { contributions(true)? } else { once.clone() };
+    let variants = &everyone.population.variants;
+    let (mut naive, mut duplicate) = (Tally::new(variants.len()), Tally::new(variants.len()));
+    for (every, once) in every.iter().zip(&once) {
+        naive.add(every, false);
+        duplicate.add(once, every != once);
+    }
+    Ok(vec![naive.step(ReconcileRule::Naive, variants), duplicate.step(ReconcileRule::Duplicate, variants)])
 }
 
 /// What a unit contributes once a rule and all before it are applied.
 fn contribution(rule: ReconcileRule, measure: &UnitMeasure, exposed: TimeRange, rows: &UnitRows) -> Contribution {
     use ReconcileRule::{BeforeExposure, Immature, OutsideWindow, Sequence, SeveralVariants as Several};
     let own;
-    let rows = if matches!(rule, ReconcileRule::Naive | ReconcileRule::IdentityMerged) {
+    let rows = if matches!(rule, ReconcileRule::Naive | ReconcileRule::Duplicate | ReconcileRule::IdentityMerged) {
         rows
     } else {
         own = rows.without(TEST_ACCOUNT_ROLE);
@@ -101,7 +114,10 @@ fn contribution(rule: ReconcileRule, measure: &UnitMeasure, exposed: TimeRange, 
         |record: &UnitRecord| record.has_several_variants() && measure.several_variants == SeveralVariants::Exclude;
     let naive = |after_exposure| naive_value(measure, exposed, rows, &record, after_exposure);
     match rule {
-        ReconcileRule::Naive | ReconcileRule::IdentityMerged | ReconcileRule::TestAccounts => {
+        ReconcileRule::Naive
+        | ReconcileRule::Duplicate
+        | ReconcileRule::IdentityMerged
+        | ReconcileRule::TestAccounts => {
             let (value, denominator) = naive(false);
             let seen = (0..64).filter(|variant| record.variants_seen >> variant & 1 != 0);
             seen.map(|variant| (variant, value, denominator)).collect()
