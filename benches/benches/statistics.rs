@@ -18,6 +18,7 @@ fn arms(nature: Nature, variants: u32) -> Vec<Arm> {
         let value = successes / count;
         let unit_variance = if nature == Nature::Share { value * (1.0 - value) } else { 3.0 * value };
         Arm {
+            covaried: None,
             variant: format!("variant-{index}"),
             estimate: Estimate { count, value, unit_variance },
             moments: Moments::default(),

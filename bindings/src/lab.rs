@@ -14,8 +14,11 @@ use abduck::model::saved_metric::{CreateSavedMetric, UpdateSavedMetric};
 use abduck::model::settings::LabSettings;
 use abduck::report;
 use abduck::results::UnitSelection;
+use abduck::stats::modern::sequential::Layout;
+use abduck::stats::past::Goal;
 use abduck::{
-    Backfill, CreateExperiment, Engine, Error, Experiment, IngestOptions, ResultsRequest, Source, TableOptions,
+    Backfill, CreateExperiment, Engine, Error, Experiment, IngestOptions, PastQuestion, ResultsRequest, Source,
+    TableOptions,
 };
 use jiff::Timestamp;
 use pyo3::exceptions::PyRuntimeError;
@@ -372,8 +375,16 @@ impl Lab {
             .map(|series| MetricSeries { series })
     }
 
-    fn exposure_view(&self, py: Python<'_>, key: &str, as_of: Option<&str>) -> PyResult<ExposureView> {
-        self.session.run(py, |engine| engine.exposure_view(key, moment(as_of)?)).map(|view| ExposureView { view })
+    fn exposure_view(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        as_of: Option<&str>,
+        segments: Vec<String>,
+    ) -> PyResult<ExposureView> {
+        self.session
+            .run(py, move |engine| engine.exposure_view(key, moment(as_of)?, &segments))
+            .map(|view| ExposureView { view })
     }
 
     fn remaining(
@@ -390,6 +401,29 @@ impl Lab {
         let remaining =
             self.session.run(py, |engine| engine.remaining(key, &metric, &request(moment(as_of)?), lift, power))?;
         Ok((json(&remaining)?, report::remaining(&remaining, None)))
+    }
+
+    fn plan_from_past(
+        &self,
+        py: Python<'_>,
+        metric: &str,
+        exposure: &str,
+        as_of: Option<&str>,
+        asked: (u32, f64, f64, f64, u32, bool),
+    ) -> PyResult<(String, String)> {
+        let (days, lift, power, alpha, variants, filter_test_accounts) = asked;
+        let metric: Map<String, Value> = read(py, "metric", metric)?;
+        let goal = Goal { lift, power, variants, layout: Layout { alpha, ..Layout::default() } };
+        let question = PastQuestion { exposure: read(py, "exposure", exposure)?, days, filter_test_accounts, goal };
+        let plan = self.session.run(py, |engine| engine.plan_from_past(&metric, &question, moment(as_of)?))?;
+        Ok((json(&plan)?, report::past_plan(&plan, None)))
+    }
+
+    fn learn_prior(&self, py: Python<'_>, key: &str, metric: &str, as_of: Option<&str>) -> PyResult<(String, String)> {
+        let metric: Map<String, Value> = read(py, "metric", metric)?;
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh: false, max_age: None };
+        let prior = self.session.run(py, |engine| engine.learn_prior(key, &metric, &request(moment(as_of)?)))?;
+        Ok((json(&prior)?, report::prior(&prior, None)))
     }
 
     fn influence(

@@ -1,5 +1,7 @@
 //! The pure statistics, without a lab: inputs and answers cross as JSON text.
 
+mod differences;
+
 use abduck::error::Result;
 use abduck::plan::Statistics;
 use abduck::stats::comparison::{Arm, Nature, compare};
@@ -55,6 +57,11 @@ fn compute(name: &str, inputs: &str) -> Result<Value> {
         "boundaries" => of(inputs, |of: Looks| boundaries(of.spending, &of.information_times, of.alpha)),
         "plan_means" => of(inputs, planned_means),
         "plan_shares" => of(inputs, planned_shares),
+        "believed" => of(inputs, |of| differences::believed(&of)),
+        "covaried" => of(inputs, |of| differences::covaried(&of)),
+        "poststratified" => of(inputs, |of| differences::poststratified(&of)),
+        "learned" => of(inputs, |of| differences::learned(&of)),
+        "course" => of(inputs, |of| Ok(differences::course(&of))),
         name => Err(abduck::Error::not_found("statistic", name)),
     }
 }
@@ -107,6 +114,7 @@ fn compared(inputs: Compared) -> Result<impl Serialize> {
         estimate: Estimate { count: arm.units, value: arm.value, unit_variance: arm.unit_variance },
         moments: Moments::default(),
         has_covariate: false,
+        covaried: None,
     };
     compare(nature, &inputs.arms.into_iter().map(arm).collect::<Vec<_>>(), &statistics)
 }

@@ -31,8 +31,8 @@ pub(crate) use self::document::{ApplyArguments, ExportArguments};
 pub(crate) use self::events::{AttachArguments, FileFormat, IngestArguments, MappingArguments, Unit};
 pub(crate) use self::experiment::{
     ConclusionName, CreateArguments, DeleteArguments, DuplicateArguments, EndArguments, ExperimentCommand,
-    ExposureArguments, ListArguments, MetricArguments, MetricKind, MomentArguments, RequiresFlagArguments,
-    ShipArguments, StatusName, UpdateArguments, VerdictArguments,
+    ExposureArguments, ExposureViewArguments, ListArguments, MetricArguments, MetricKind, MomentArguments,
+    RequiresFlagArguments, ShipArguments, StatusName, UpdateArguments, VerdictArguments,
 };
 pub(crate) use self::flag::{CreateFlagArguments, EvaluateArguments, FlagCommand, SplitArguments, UpdateFlagArguments};
 pub(crate) use self::history::{AuditArguments, BackfillInterval, HistoryArguments};
@@ -40,7 +40,7 @@ pub(crate) use self::holdout::{CreateHoldoutArguments, HoldoutCommand, UpdateHol
 pub(crate) use self::metric::{MetricCommand, UpdateMetricArguments};
 pub(crate) use self::modern::{GivenMetricArguments, SeriesArguments, SeriesViewName, UnitsArguments};
 pub(crate) use self::planning::{
-    CalibrateArguments, InfluenceArguments, PlanCommand, RemainingArguments, SizeArguments,
+    CalibrateArguments, InfluenceArguments, PastArguments, PlanCommand, RemainingArguments, SizeArguments,
 };
 pub(crate) use self::table::{LoadTableArguments, TableCommand};
 

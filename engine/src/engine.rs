@@ -20,6 +20,8 @@ mod influence;
 mod library;
 mod metric;
 mod metrics;
+mod past;
+mod prior;
 mod remaining;
 mod secondary;
 mod tables;
@@ -30,6 +32,7 @@ pub use apply::{ApplyAction, ApplyReport, DocumentChange, FieldChange};
 pub use files::{read_documents, write_documents};
 
 pub use history::Backfill;
+pub use past::PastQuestion;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -437,7 +440,7 @@ impl Definition {
             last_refresh,
             is_cached,
             result: self.named(defined, plan, computed)?,
-            warnings: results::warnings(plan, &computed.measured),
+            warnings: results::warnings(plan, &computed.measured, &computed.outcome),
         })
     }
 

@@ -16,7 +16,7 @@ pub mod catalog;
 mod engine;
 
 pub use engine::{
-    ApplyAction, ApplyReport, Backfill, DocumentChange, Engine, FieldChange, ResultsRequest, analyze,
+    ApplyAction, ApplyReport, Backfill, DocumentChange, Engine, FieldChange, PastQuestion, ResultsRequest, analyze,
     analyze_aggregates, read_aggregates, read_documents, write_documents,
 };
 pub use error::{Error, ErrorKind, Result};

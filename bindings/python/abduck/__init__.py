@@ -56,6 +56,9 @@ from abduck.planning import (
     Influence,
     LargestUnit,
     MethodCalibration,
+    PastNeed,
+    PastPlan,
+    Prior,
     Remaining,
     RemainingVariant,
     RoundShare,
@@ -74,7 +77,7 @@ from abduck.result import (
     VariantRow,
 )
 from abduck.saved_metrics import ExperimentSavedMetric, SavedMetric, SavedMetrics
-from abduck.series import MetricSeries, Peeking, SeriesPoint, SeriesVariant
+from abduck.series import MetricSeries, Novelty, Peeking, SeriesPoint, SeriesVariant
 from abduck.tables import LabTable, LoadReport, Tables
 from abduck.units import ListedUnits
 
@@ -135,8 +138,12 @@ __all__ = [
     "NotAllowedError",
     "NotFoundError",
     "NotReadyError",
+    "Novelty",
+    "PastNeed",
+    "PastPlan",
     "Peeking",
     "Person",
+    "Prior",
     "Progress",
     "Provenance",
     "Query",

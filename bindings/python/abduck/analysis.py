@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -194,7 +194,7 @@ def analyze(
     variant: str,
     metrics: Mapping[str, str | Mapping[str, Any]] | Iterable[str | Mapping[str, Any]],
     unit: str | None = None,
-    covariates: Mapping[str, str] | None = None,
+    covariates: Mapping[str, str | Sequence[str]] | None = None,
     breakdown: str | Iterable[str] | None = None,
     missing: Literal["zero", "drop"] | None = None,
     baseline: str | None = None,
@@ -214,7 +214,8 @@ def analyze(
         variant: The column with the variant; rows without one are left out and counted.
         metrics: The metrics by name, or a list of columns and of mappings with a `name`.
         unit: The column with the unit; it is checked that none has two rows.
-        covariates: From a metric's name to the column with each unit's value before the experiment.
+        covariates: From a metric's name to the column, or the columns, with what was known of each unit before the
+            experiment; it is taken out of the metric.
         breakdown: The columns to break the results down by, up to three.
         missing: What a missing value counts as: `zero`, or `drop` to leave its unit out of the metric. Without it,
             missing values are an error.
@@ -244,7 +245,7 @@ def analyze(
             "variant": variant,
             "unit": unit,
             "metrics": _metrics(metrics),
-            "covariates": dict(covariates or {}),
+            "covariates": {name: _texts(columns) for name, columns in (covariates or {}).items()},
             "breakdown": _texts(breakdown),
             "missing": missing,
             "baseline": baseline,

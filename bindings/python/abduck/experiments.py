@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -23,7 +23,16 @@ from abduck.exposures import Exposures
 from abduck.flags import Flag, flag_of
 from abduck.history import ResultHistory
 from abduck.holdouts import Holdout, holdout_of
-from abduck.planning import Calibration, Influence, Remaining, calibration_of, influence_of, remaining_of
+from abduck.planning import (
+    Calibration,
+    Influence,
+    Prior,
+    Remaining,
+    calibration_of,
+    influence_of,
+    prior_of,
+    remaining_of,
+)
 from abduck.reconciliation import Reconciliation
 from abduck.result import ExperimentResult, MetricEntry, MetricResult, SecondaryResult
 from abduck.saved_metrics import ExperimentSavedMetric
@@ -387,16 +396,22 @@ class Experiment(Entity):
         """
         return MetricSeries(self._lab.metric_series(self._key, self._metric_json(metric), _moment.to_text(as_of)))
 
-    def exposure_view(self, *, as_of: datetime | date | str | None = None) -> ExposureView:
+    def exposure_view(
+        self, *, segments: Sequence[str] = (), as_of: datetime | date | str | None = None
+    ) -> ExposureView:
         """How many units were exposed per day and variant, by the rules of metrics that can be tried.
 
+        Where the ratio of the variants does not fit the split, it says which days and which parts of the units
+        contribute.
+
         Args:
+            segments: Properties of the first exposure to take the units apart by; usual ones if it is left out.
             as_of: The moment the view holds for; now if it is left out. Without an offset it is UTC.
 
         Raises:
             NotReadyError: It is a draft.
         """
-        return ExposureView(self._lab.exposure_view(self._key, _moment.to_text(as_of)))
+        return ExposureView(self._lab.exposure_view(self._key, _moment.to_text(as_of), list(segments)))
 
     def remaining(
         self,
@@ -419,6 +434,24 @@ class Experiment(Entity):
         """
         data, text = self._lab.remaining(self._key, self._metric_json(metric), _moment.to_text(as_of), lift, power)
         return remaining_of(json.loads(data), text)
+
+    def learn_prior(
+        self,
+        metric: Mapping[str, Any] | str | int | None = None,
+        *,
+        as_of: datetime | date | str | None = None,
+    ) -> Prior:
+        """What to believe of a metric before the data, learned from the lab's other experiments that are over.
+
+        Args:
+            metric: Its definition, or one of `metrics()` by number, id or name; the first modern one unless given.
+            as_of: The moment it holds for; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            InvalidError: The type of the metric has no prior, or the past teaches too little.
+        """
+        data, text = self._lab.learn_prior(self._key, self._metric_json(metric), _moment.to_text(as_of))
+        return prior_of(json.loads(data), text)
 
     def influence(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from abduck.cohorts import Cohorts
 from abduck.experiments import Experiments
 from abduck.flags import Flags
 from abduck.holdouts import Holdouts
+from abduck.planning import PastPlan, past_plan_of
 from abduck.profiles import Group, GroupType, Person, TableReport
 from abduck.saved_metrics import SavedMetrics
 from abduck.tables import Tables
@@ -244,6 +245,43 @@ class Lab:
     @settings.setter
     def settings(self, settings: Settings | Mapping[str, Any]) -> None:
         self._inner.set_settings(json.dumps(asdict(settings) if isinstance(settings, Settings) else dict(settings)))
+
+    def plan_from_past(
+        self,
+        metric: Mapping[str, Any],
+        *,
+        exposure: str | Mapping[str, Any],
+        days: int = 28,
+        lift: float = 0.05,
+        power: float = 0.8,
+        alpha: float = 0.05,
+        variants: int = 2,
+        filter_test_accounts: bool = False,
+        as_of: datetime | date | str | None = None,
+    ) -> PastPlan:
+        """How many units and days an experiment will need to see an effect, from the events that the lab has already.
+
+        Args:
+            metric: The definition of a modern metric.
+            exposure: The event by which people will come into the experiment: its name, or a mapping with `properties`.
+            days: How many days of the past are looked at, up to 366.
+            lift: The relative effect to see.
+            power: The probability to see it.
+            alpha: The two-sided error rate.
+            variants: The number of variants, the baseline included.
+            filter_test_accounts: Whether the lab's test accounts are left out.
+            as_of: The moment until which the past is looked at; now if it is left out. Without an offset it is UTC.
+
+        Raises:
+            NotReadyError: Nobody came, or all have the same value.
+            InvalidError: The metric or the exposure is malformed, or the goal impossible.
+        """
+        named = {"event": exposure} if isinstance(exposure, str) else dict(exposure)
+        asked = (days, lift, power, alpha, variants, filter_test_accounts)
+        data, text = self._inner.plan_from_past(
+            json.dumps(dict(metric)), json.dumps(named), _moment.to_text(as_of), asked
+        )
+        return past_plan_of(json.loads(data), text)
 
     def ingest(
         self,

@@ -61,6 +61,83 @@ class Remaining:
 
 
 @dataclass(frozen=True)
+class PastNeed:
+    """What one way of looking needs, judged by the past."""
+
+    any_time: bool
+    """Whether one may look as often as one likes."""
+    adjusted: bool
+    """Whether the value before the exposure is taken out."""
+    units_per_variant: int
+    """Units of each variant."""
+    units: int
+    """Units of all variants together."""
+    days: float | None
+    """Days until so many have come; none when nobody comes any more."""
+    is_extrapolated: bool
+    """Whether that is longer than the days that were looked at, so that the last week was taken to go on."""
+
+
+@dataclass(frozen=True)
+class PastPlan:
+    """How many units and days an experiment will need, from the events that the lab has already.
+
+    >>> import abduck
+    >>> buyers = {"metric_type": "funnel", "series": [{"event": "purchase"}]}
+    >>> plan = abduck.demo().plan_from_past(buyers, exposure="product_viewed", as_of="2026-03-29", lift=0.2)
+    >>> [need.any_time for need in plan.needs][:2], len(plan.arrivals)
+    ([False, True], 28)
+    """
+
+    lift: float
+    """The relative effect to see."""
+    power: float
+    """With which probability."""
+    variants: int
+    """The number of variants, the baseline included."""
+    alpha: float
+    """The two-sided error rate."""
+    units: int
+    """Units whose window has passed, from which the value comes."""
+    value: float
+    """The metric's value."""
+    unit_variance: float
+    """Its variance per unit."""
+    variance_reduction: float
+    """The share of the variance that the value of the two weeks before explains; 0 where it is not known."""
+    arrivals: tuple[int, ...]
+    """How many units came for the first time on each day of 24 hours, the earliest first."""
+    needs: tuple[PastNeed, ...]
+    """What each way of looking needs."""
+    text: str = field(repr=False, compare=False)
+    """All of it, for reading."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What to believe of a metric before the data, learned from past experiments."""
+
+    prior: dict[str, float]
+    """The prior, as it stands in a metric under `prior`."""
+    arms: int
+    """The number of past variants it was learned from."""
+    is_limited: bool
+    """Whether these differ no more than chance: then the prior is as sure as all their units together."""
+    experiments: tuple[str, ...]
+    """The past experiments, by the keys of their flags."""
+    left_out: dict[str, str]
+    """Past experiments that the metric could not be computed for, and why."""
+    text: str = field(repr=False, compare=False)
+    """All of it, for reading."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
 class RoundShare:
     """A share of rounds, with the interval of the true one."""
 
@@ -184,6 +261,24 @@ def remaining_of(data: dict[str, Any], text: str) -> Remaining:
     names = ("lift", "power", "alpha", "baseline_value", "exposed_per_day")
     variants = tuple(variant(one) for one in data["variants"])
     return Remaining(**{name: data[name] for name in names}, variants=variants, text=text)
+
+
+def past_plan_of(data: dict[str, Any], text: str) -> PastPlan:
+    """From its outward form."""
+
+    def need(data: dict[str, Any]) -> PastNeed:
+        return PastNeed(**{**data, **{name: int(data[name]) for name in ("units_per_variant", "units")}})
+
+    names = ("lift", "power", "variants", "alpha", "units", "value", "unit_variance", "variance_reduction")
+    needs = tuple(need(one) for one in data["needs"])
+    plan = {name: data[name] for name in names}
+    return PastPlan(**plan, arrivals=tuple(data["arrivals"]), needs=needs, text=text)
+
+
+def prior_of(data: dict[str, Any], text: str) -> Prior:
+    """From its outward form."""
+    names = ("prior", "arms", "is_limited", "left_out")
+    return Prior(**{name: data[name] for name in names}, experiments=tuple(data["experiments"]), text=text)
 
 
 def calibration_of(data: dict[str, Any], text: str) -> Calibration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from abduck import _engine
 from abduck._report import Report
@@ -25,8 +25,12 @@ class SeriesVariant:
     """The sample variance of the values over units."""
     relative_lift: float | None
     """How much larger the value is than the baseline's, as a share of it."""
+    difference: float | None
+    """The value minus the baseline's, in the unit of the metric."""
+    standard_error: float | None
+    """The standard error of the difference."""
     rel_effect_size_ci_lower: float | None
-    """The lower end of the interval of that which holds at any look."""
+    """The lower end of the interval of the lift that holds at any look."""
     rel_effect_size_ci_upper: float | None
     """Its upper end."""
     p_value: float | None
@@ -43,6 +47,24 @@ class SeriesPoint:
     """The day, or the number of days since the exposure."""
     variants: tuple[SeriesVariant, ...]
     """The variants, the baseline first."""
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """How the difference of a variant to the baseline changes with the days since the exposure."""
+
+    variant: str
+    """The variant."""
+    days: int
+    """The days since the exposure that could be judged."""
+    slope_per_day: float
+    """The change of the difference per day, in the unit of the metric."""
+    standard_error: float
+    """Its standard error."""
+    p_value: float
+    """The p-value of no change, for a single look."""
+    course: Literal["steady", "fading", "growing"]
+    """What that means: an effect that fades wears off, one that grows is learned."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +140,11 @@ class MetricSeries(Report):
     def peeking(self) -> tuple[Peeking, ...]:
         """What looking every day would have cost: how often the test for a single look changed its mind."""
         return tuple(Peeking(**variant) for variant in self._data["peeking"])
+
+    @property
+    def novelty(self) -> tuple[Novelty, ...]:
+        """How the effect of each variant changes with the days since the exposure."""
+        return tuple(Novelty(**variant) for variant in self._data["novelty"])
 
 
 def _points(points: list[dict[str, Any]]) -> tuple[SeriesPoint, ...]:

@@ -1,5 +1,6 @@
 //! Metrics of a table, without a lab.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
@@ -30,7 +31,7 @@ pub(crate) struct AnalyzeArguments {
     /// A metric that is the share of units with 1 or true in a column
     #[arg(long, value_name = "NAME[=COLUMN]", value_parser = proportion)]
     pub(crate) proportion: Vec<(String, Value)>,
-    /// The column with the values before the experiment, of a metric
+    /// A column with what was known before the experiment, of a metric; may be given again
     #[arg(long, value_name = "METRIC=COLUMN", value_parser = pair)]
     pub(crate) covariate: Vec<(String, String)>,
     /// A column to break the results down by; up to three
@@ -67,8 +68,10 @@ impl AnalyzeArguments {
             definition["name"] = json!(name);
             definition
         };
-        let covariates: serde_json::Map<_, _> =
-            self.covariate.iter().map(|(metric, column)| (metric.clone(), json!(column))).collect();
+        let mut covariates: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (metric, column) in &self.covariate {
+            covariates.entry(metric).or_default().push(column);
+        }
         json!({
             "variant": self.variant,
             "unit": self.unit,

@@ -56,7 +56,7 @@ pub(crate) enum ExperimentCommand {
     /// List who was exposed, by the definition the results use: person by person, in the order of first exposures
     Exposures(ExposureArguments),
     /// Show how many units were exposed per day and variant, and how many saw several variants
-    ExposureView(ExposureArguments),
+    ExposureView(ExposureViewArguments),
     /// Say whether the events of the last seven days that the primary metric looks at carry no flag yet
     RequiresFlag(RequiresFlagArguments),
 }
@@ -128,6 +128,16 @@ pub(crate) struct ExposureArguments {
     /// The moment the answer holds for [default: now]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) as_of: Option<Timestamp>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExposureViewArguments {
+    #[command(flatten)]
+    pub(crate) exposures: ExposureArguments,
+    /// A property of the first exposure to take the units apart by; may be given again [default: usual ones, where the ratio of
+    /// the variants does not fit]
+    #[arg(long = "segment", value_name = "PROPERTY")]
+    pub(crate) segments: Vec<String>,
 }
 
 #[derive(Args, Debug)]

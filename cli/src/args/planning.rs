@@ -1,8 +1,10 @@
 //! Arguments of planning.
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 
 use super::GivenMetricArguments;
+use super::values::moment;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlanCommand {
@@ -10,6 +12,10 @@ pub(crate) enum PlanCommand {
     Size(SizeArguments),
     /// How much longer an experiment has to run to see an effect, from its own data
     Remaining(RemainingArguments),
+    /// How many units and days an experiment will need, from the events that the lab has already
+    Past(PastArguments),
+    /// What to believe of a metric before the data, learned from the lab's experiments that are over
+    Prior(GivenMetricArguments),
 }
 
 #[derive(Args, Debug)]
@@ -53,6 +59,36 @@ pub(crate) struct RemainingArguments {
     /// The probability to see the effect
     #[arg(long, default_value = "0.8", value_parser = share)]
     pub(crate) power: f64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PastArguments {
+    /// The metric: a YAML or JSON file, - for stdin, or JSON in braces
+    pub(crate) metric: String,
+    /// The event by which people will come into the experiment, or JSON such as {"event": "view", "properties": []}
+    #[arg(long, value_name = "EVENT")]
+    pub(crate) exposure: String,
+    /// How many days of the past are looked at
+    #[arg(long, default_value_t = 28, value_parser = clap::value_parser!(u32).range(1..=366))]
+    pub(crate) days: u32,
+    /// The relative effect to see: 0.05 or 5%
+    #[arg(long, default_value = "5%", value_parser = share)]
+    pub(crate) lift: f64,
+    /// The probability to see it
+    #[arg(long, default_value = "0.8", value_parser = share)]
+    pub(crate) power: f64,
+    /// The two-sided error rate
+    #[arg(long, default_value = "0.05", value_parser = share)]
+    pub(crate) alpha: f64,
+    /// The number of variants, the baseline included
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub(crate) variants: u32,
+    /// Whether the lab's test accounts are left out
+    #[arg(long)]
+    pub(crate) filter_test_accounts: bool,
+    /// The moment until which the past is looked at [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) as_of: Option<Timestamp>,
 }
 
 #[derive(Args, Debug)]

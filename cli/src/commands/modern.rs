@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::given_metric::{GivenMetric, moment};
 use super::results;
 use crate::args::{
-    ExposureArguments, Format, GivenMetricArguments, Global, SeriesArguments, SeriesViewName, UnitsArguments,
+    ExposureViewArguments, Format, GivenMetricArguments, Global, SeriesArguments, SeriesViewName, UnitsArguments,
 };
 use crate::output::{Answer, Output, json};
 
@@ -33,8 +33,9 @@ pub(crate) fn series(global: &Global, arguments: &SeriesArguments, output: &Outp
 }
 
 /// Prints who came into an experiment, and when.
-pub(crate) fn exposure_view(global: &Global, arguments: &ExposureArguments, output: &Output) -> Result<()> {
-    let view = super::open(global)?.exposure_view(&arguments.key, moment(arguments.as_of))?;
+pub(crate) fn exposure_view(global: &Global, arguments: &ExposureViewArguments, output: &Output) -> Result<()> {
+    let ExposureViewArguments { exposures, segments } = arguments;
+    let view = super::open(global)?.exposure_view(&exposures.key, moment(exposures.as_of), segments)?;
     let table = match output.format() {
         Some(Format::Csv) => report::exposure_csv(&view),
         _ => report::exposure_table(&view),

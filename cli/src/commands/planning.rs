@@ -1,12 +1,16 @@
 //! Plans: how many units, how much longer, and how often the tests are wrong.
 
 use abduck::stats::modern::sequential::Layout;
+use abduck::stats::past::Goal;
 use abduck::stats::power::{Means, Shares};
-use abduck::{Result, ResultsRequest, report};
+use abduck::{Error, PastQuestion, Result, ResultsRequest, report};
 use serde_json::json;
 
 use super::given_metric::{GivenMetric, moment};
-use crate::args::{CalibrateArguments, Global, InfluenceArguments, PlanCommand, RemainingArguments, SizeArguments};
+use crate::args::{
+    CalibrateArguments, GivenMetricArguments, Global, InfluenceArguments, PastArguments, PlanCommand,
+    RemainingArguments, SizeArguments,
+};
 use crate::output::{Answer, Output, json as to_json};
 
 /// Does what was asked of `plan`.
@@ -14,6 +18,8 @@ pub(crate) fn run(global: &Global, command: PlanCommand, output: &Output) -> Res
     match command {
         PlanCommand::Size(arguments) => size(&arguments, output),
         PlanCommand::Remaining(arguments) => remaining(global, &arguments, output),
+        PlanCommand::Past(arguments) => past(global, &arguments, output),
+        PlanCommand::Prior(arguments) => prior(global, &arguments, output),
     }
 }
 
@@ -68,6 +74,46 @@ fn remaining(global: &Global, arguments: &RemainingArguments, output: &Output) -
         text: Some(report::remaining(&remaining, output.width())),
         table: report::remaining_table(&remaining),
         data: to_json(&remaining)?,
+    })
+}
+
+/// Prints how many units and days an experiment will need, from the past.
+fn past(global: &Global, arguments: &PastArguments, output: &Output) -> Result<()> {
+    let PastArguments { metric, exposure, days, lift, power, alpha, variants, filter_test_accounts, as_of } = arguments;
+    let GivenMetric::Definition(metric) = GivenMetric::read(Some(metric))? else {
+        return Err(Error::invalid_field("metric", "invalid_input", "before an experiment, a metric has no name")
+            .hint(
+                "give a file, or JSON such as '{\"metric_type\": \"funnel\", \"series\": [{\"event\": \"purchase\"}]}'",
+            ));
+    };
+    let exposure = if exposure.trim_start().starts_with('{') {
+        serde_json::from_str(exposure).map_err(|error| Error::invalid(format!("--exposure: {error}")))?
+    } else {
+        serde_json::Map::from_iter([("event".to_owned(), json!(exposure))])
+    };
+    let layout = Layout { alpha: *alpha, ..Layout::default() };
+    let goal = Goal { lift: *lift, power: *power, variants: *variants, layout };
+    let question = PastQuestion { exposure, days: *days, filter_test_accounts: *filter_test_accounts, goal };
+    let plan = super::open(global)?.plan_from_past(&metric, &question, moment(*as_of))?;
+    output.answer(&Answer {
+        text: Some(report::past_plan(&plan, output.width())),
+        table: report::past_plan_table(&plan),
+        data: to_json(&plan)?,
+    })
+}
+
+/// Prints a prior learned from past experiments.
+fn prior(global: &Global, given: &GivenMetricArguments, output: &Output) -> Result<()> {
+    let metric = GivenMetric::read(given.metric.as_deref())?;
+    let mut engine = super::open(global)?;
+    let metric = metric.of(&mut engine, &given.key)?;
+    let now = super::now();
+    let request = ResultsRequest { as_of: given.as_of.unwrap_or(now), now, refresh: false, max_age: None };
+    let prior = engine.learn_prior(&given.key, &metric, &request)?;
+    output.answer(&Answer {
+        text: Some(report::prior(&prior, output.width())),
+        table: report::prior_table(&prior),
+        data: to_json(&prior)?,
     })
 }
 

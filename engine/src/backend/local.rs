@@ -5,8 +5,8 @@ mod trend;
 mod units;
 
 pub use units::{
-    SeriesCells, Shuffle, UnitHistory, WithoutLargest, for_each_unit, measure_table, reconcile, shuffle, unit_history,
-    unit_series, without_largest,
+    SeriesCells, Shuffle, UnitHistory, WithoutLargest, for_each_unit, measure_table, reconcile, reduce, shuffle,
+    unit_history, unit_series, without_largest,
 };
 
 use std::time::Instant;

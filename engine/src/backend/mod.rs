@@ -8,7 +8,7 @@ mod local;
 mod persons;
 
 pub use local::{
-    SeriesCells, Shuffle, UnitHistory, WithoutLargest, for_each_unit, measure, measure_table, reconcile, shuffle,
-    unit_history, unit_series, without_largest,
+    SeriesCells, Shuffle, UnitHistory, WithoutLargest, for_each_unit, measure, measure_table, reconcile, reduce,
+    shuffle, unit_history, unit_series, without_largest,
 };
 pub use persons::{cohort_members, exposures, person_names, requires_flag_implementation};

@@ -7,7 +7,7 @@ use super::units::unit_measure;
 use super::{Engine, summary};
 use crate::backend;
 use crate::error::{Error, Result};
-use crate::plan::{BASELINE, Plan, UnitMeasure};
+use crate::plan::{Plan, UnitMeasure};
 use crate::results::{Calibration, FORMAT_VERSION};
 use crate::stats::calibration::{CalibratedMethod, calibrate};
 use crate::stats::comparison::Comparison;
@@ -39,7 +39,7 @@ impl Engine {
         let (definition, plan) = self.unit_plan(key, metric, as_of)?;
         let measure = unit_measure(&plan)?;
         let (reader, _) = self.reader(&format!("calibration of {key}"))?;
-        let variants = [BASELINE.to_owned(), OTHER.to_owned()];
+        let variants = [plan.statistics.config.baseline.clone(), OTHER.to_owned()];
         let shuffle = backend::shuffle(&plan, measure, variants, &reader, &self.interrupt)?;
         let mut compared = Vec::new();
         for round in 0..u64::from(rounds) {

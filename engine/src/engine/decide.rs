@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::model::experiment_metric::{self, ExperimentMetric, Goal};
 use crate::model::metric_list::{EntryRole, MetricEntry};
 use crate::model::stats_config::StatsConfig;
-use crate::plan::BASELINE;
 use crate::results::ExperimentDecision;
 use crate::stats::Outcome;
 use crate::stats::decision::{DecisionMetric, DecisionRole, decide};
@@ -29,10 +28,10 @@ impl Engine {
                 ignored.push(called(&entry));
             }
         }
-        let view = self.exposure_view(key, request.as_of)?;
-        let variants: Vec<String> =
-            view.expected_share.keys().filter(|variant| *variant != BASELINE).cloned().collect();
+        let view = self.exposure_view(key, request.as_of, &[])?;
         let config = StatsConfig::of(&experiment)?;
+        let variants: Vec<String> =
+            view.expected_share.keys().filter(|variant| **variant != config.baseline).cloned().collect();
         let has_ended = experiment.end_date.is_some_and(|end: Timestamp| end <= request.as_of);
         let decision = decide(&variants, &metrics, view.sample_ratio.as_ref(), config.alpha, has_ended)?;
         Ok(ExperimentDecision::new(summary(&experiment), request.as_of, decision, view.sample_ratio, ignored))

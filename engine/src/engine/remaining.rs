@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use super::{Engine, ResultsRequest, summary};
 use crate::error::{Error, Result};
 use crate::model::stats_config::StatsConfig;
-use crate::plan::BASELINE;
 use crate::results::{FORMAT_VERSION, MetricResult, Remaining};
 use crate::stats::comparison::Comparison;
 use crate::stats::modern::sequential::Layout;
@@ -31,7 +30,7 @@ impl Engine {
         let experiment = self.experiment(key)?;
         let config = StatsConfig::of(&experiment)?;
         let result = self.try_metric(key, metric, request)?.result;
-        let view = self.exposure_view(key, request.as_of)?;
+        let view = self.exposure_view(key, request.as_of, &[])?;
         let MetricResult::Units { variants, .. } = &result else {
             return Err(Error::bug("a modern metric counts units"));
         };
@@ -48,10 +47,10 @@ impl Engine {
             exposed: from_count(view.totals.values().sum()),
         };
         let units = |key: &str| variants.iter().find(|variant| variant.key == key).map_or(0, |v| v.number_of_samples);
-        let baseline_value = observations.value.get(BASELINE).copied().unwrap_or_default();
+        let baseline_value = observations.value.get(&config.baseline).copied().unwrap_or_default();
         let compared = &observations.comparisons.against_baseline;
         let needs = |(variant, comparison): (&String, &Comparison)| {
-            needs(variant, comparison, [units(BASELINE), units(variant)], baseline_value, wanted)
+            needs(variant, comparison, [units(&config.baseline), units(variant)], baseline_value, wanted)
         };
         let variants = compared.iter().map(needs).collect::<Result<Vec<_>>>()?;
         if variants.is_empty() {

@@ -19,6 +19,9 @@ use crate::results::{
     UnitSelection, exposure_view, metric_series,
 };
 
+/// Properties that events mostly have, and that tell what breaks one variant alone.
+const USUAL_SEGMENTS: [&str; 4] = ["$browser", "$os", "$device_type", "$geoip_country_code"];
+
 impl Engine {
     /// How a modern metric came to be: over time, by day of exposure and by days since exposure, from one scan (M-62).
     ///
@@ -53,27 +56,43 @@ impl Engine {
         Ok(Reconciliation::new(summary(&definition.experiment), provenance, metric, steps))
     }
 
-    /// Who came into an experiment and when, by the modern rules (M-14).
+    /// Who came into an experiment and when, by the modern rules (M-14). Where the ratio of the variants does not fit the split, the
+    /// units are taken apart by properties of their first exposure: `by`, or those that events mostly have.
     ///
     /// # Errors
     /// As [`Engine::try_metric`].
-    pub fn exposure_view(&mut self, key: &str, as_of: Timestamp) -> Result<ExposureView> {
+    pub fn exposure_view(&mut self, key: &str, as_of: Timestamp, by: &[String]) -> Result<ExposureView> {
+        let view = self.exposure_view_by(key, as_of, by)?;
+        if !by.is_empty() || !view.sample_ratio.as_ref().is_some_and(|ratio| ratio.is_mismatch) {
+            return Ok(view);
+        }
+        self.exposure_view_by(key, as_of, &USUAL_SEGMENTS.map(ToOwned::to_owned))
+    }
+
+    fn exposure_view_by(&mut self, key: &str, as_of: Timestamp, by: &[String]) -> Result<ExposureView> {
         let definition = self.definition(key)?;
         let Definition { experiment, flag, library } = &definition;
-        let plan = plan::compile_exposure_view(experiment, flag, library, as_of)?;
+        let plan = plan::compile_exposure_view(experiment, flag, library, as_of, by)?;
         let measure = unit_measure(&plan)?;
         let (reader, state) = self.reader(&format!("exposures of {key}"))?;
         let variants = &plan.population.variants;
+        let nobody = vec![0; variants.len() + 1];
         let mut counts = ExposureCounts {
             variants: variants.clone(),
             days: measure.days.labels.clone(),
-            by_day: vec![vec![0; variants.len() + 1]; measure.days.count()],
-            flickering: 0,
+            by_day: vec![nobody.clone(); measure.days.count()],
+            segments: by.iter().map(|property| (property.clone(), BTreeMap::new())).collect(),
+            last_event: state.last_event,
+            is_running: experiment.end_date.is_none_or(|end| as_of < end),
+            ..ExposureCounts::default()
         };
         self.each_record(&plan, &reader, &mut |_, record| {
             let column = if record.has_several_variants() { variants.len() } else { record.variant };
             counts.by_day[measure.days.of_instant(record.first_exposure)][column] += 1;
             counts.flickering += u64::from(record.switches > 1);
+            for (parts, value) in counts.segments.values_mut().zip(&record.breakdown) {
+                parts.entry(value.clone()).or_insert_with(|| nobody.clone())[column] += 1;
+            }
             Ok(())
         })?;
         let shares = definition.flag.variants().iter().filter(|variant| variants.contains(&variant.key));

@@ -67,6 +67,8 @@ pub struct UnitRecord {
     pub denominator: f64,
     /// The value before the first exposure (M-61).
     pub covariate: f64,
+    /// The values of several covariates before the first exposure, where there are several.
+    pub covariates: Vec<f64>,
     /// The number of steps after the exposure that it reached.
     pub steps: usize,
     /// The value of each event, for quantiles of events.
@@ -140,6 +142,7 @@ pub fn evaluate(measure: &UnitMeasure, exposed: TimeRange, rows: &UnitRows, view
         value: 0.0,
         denominator: 1.0,
         covariate: 0.0,
+        covariates: Vec::new(),
         steps: 0,
         event_values: Vec::new(),
     };
@@ -165,6 +168,7 @@ fn fill(record: &mut UnitRecord, measure: &UnitMeasure, exposed: TimeRange, rows
         let first = record.first_exposure;
         Some(aggregate(source, Counted { from: first.saturating_sub(reach), to: first - 1 }))
     };
+    record.covariates = measure.covariate_sources().into_iter().filter_map(before).collect();
     match &measure.value {
         UnitValue::Exposure => record.value = 1.0,
         UnitValue::Mean => {

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::model::fields::{Fields, invalid};
+use crate::model::prior::Prior;
 
 /// A modern metric, read and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +35,10 @@ pub struct ExperimentMetric {
     pub window: Window,
     /// Properties of the first exposure that the result is broken down by (M-60); mostly none.
     pub breakdowns: Vec<String>,
+    /// What else of the time before the exposure may explain the value, besides the metric itself; mostly none.
+    pub covariates: Vec<Source>,
+    /// What is believed of each variant's value before the data; without it, next to nothing.
+    pub prior: Option<Prior>,
 }
 
 /// Which direction of a metric is good.
@@ -64,7 +69,7 @@ pub const KIND: &str = "ExperimentMetric";
 const BREAKDOWNS_MAX: usize = 3;
 
 /// Keys that every type of metric has.
-const COMMON: [&str; 18] = [
+const COMMON: [&str; 20] = [
     "kind",
     "metric_type",
     "name",
@@ -77,6 +82,8 @@ const COMMON: [&str; 18] = [
     "sharedMetricId",
     "version",
     "breakdownFilter",
+    "covariates",
+    "prior",
     "conversion_window",
     "conversion_window_unit",
     "delay",
@@ -115,11 +122,52 @@ impl ExperimentMetric {
                 .choice("goal", &[("increase", Goal::Increase), ("decrease", Goal::Decrease)])?
                 .unwrap_or_default(),
             guardrail_margin: guardrail_margin(&fields)?,
+            covariates: covariates(&fields, &measured)?,
+            prior: prior(&fields, &measured)?,
             measured,
             window: window(&fields)?,
             breakdowns: breakdowns(&fields)?,
         })
     }
+}
+
+/// `{"prior": {"alpha": 10, "beta": 90}}` of a share, `{"prior": {"mu": …, "kappa": …, "alpha": …, "beta": …}}` of a mean.
+fn prior(fields: &Fields<'_>, measured: &Measured) -> Result<Option<Prior>> {
+    let Some(given) = fields.object("prior")? else { return Ok(None) };
+    let prior = Prior::read(&given)?;
+    match (measured, prior) {
+        (Measured::Funnel { .. } | Measured::Retention(_), Prior::Share { .. })
+        | (Measured::Mean { .. } | Measured::TimeToConvert { .. }, Prior::Mean { .. }) => Ok(Some(prior)),
+        _ => Err(invalid(&fields.at("prior"), "does not suit the type of the metric").hint(
+            "funnels and retention take alpha and beta, means and times mu, kappa, alpha and beta; ratios and quantiles none",
+        )),
+    }
+}
+
+/// The most covariates that a metric names.
+const COVARIATES_MAX: usize = 10;
+
+/// Sources whose values before the exposure are taken out of the metric with its own.
+fn covariates(fields: &Fields<'_>, measured: &Measured) -> Result<Vec<Source>> {
+    let covariates = fields.objects("covariates")?.iter().map(Source::read).collect::<Result<Vec<_>>>()?;
+    let sources = match measured {
+        _ if covariates.is_empty() => return Ok(covariates),
+        Measured::Mean { .. } => 1,
+        Measured::Ratio { .. } => 2,
+        Measured::Funnel { steps, exclusions, .. } => steps.len() + exclusions.len(),
+        _ => {
+            let message = "covariates are taken out of means, ratios and funnels only";
+            return Err(invalid(&fields.at("covariates"), message));
+        }
+    };
+    if covariates.len() > COVARIATES_MAX || sources + covariates.len() > kind::SOURCES_MAX {
+        let message = format!(
+            "a metric names at most {COVARIATES_MAX} covariates, and {} with what it measures",
+            kind::SOURCES_MAX
+        );
+        return Err(invalid(&fields.at("covariates"), message));
+    }
+    Ok(covariates)
 }
 
 /// `{"guardrail": {"margin": 0.01}}`: the metric must not get worse by 1 % of the baseline or more.

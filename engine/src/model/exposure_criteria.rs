@@ -49,7 +49,17 @@ pub enum SeveralVariants {
 const FIELD: &str = "exposure_criteria";
 
 /// How many days before the exposure a covariate looks at, unless said otherwise (M-61).
-const LOOKBACK_DAYS: i64 = 14;
+pub(crate) const LOOKBACK_DAYS: i64 = 14;
+
+impl ExposureConfig {
+    /// The events by which people come into an experiment that does not exist yet: `{"event": NAME}` or an action, with filters.
+    ///
+    /// # Errors
+    /// `Invalid` when it is malformed or has unknown keys.
+    pub fn read(exposure: &Map<String, Value>) -> Result<Self> {
+        config(&Fields { map: exposure, place: "exposure".to_owned() })
+    }
+}
 
 impl ExposureCriteria {
     /// The criteria of an experiment.

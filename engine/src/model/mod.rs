@@ -23,6 +23,7 @@ pub mod math;
 pub mod metric;
 pub mod metric_list;
 pub(crate) mod payload;
+pub mod prior;
 pub mod query_node;
 pub mod saved_metric;
 pub mod secondary;

@@ -19,6 +19,8 @@ pub struct StatsConfig {
     pub tuning_units: f64,
     /// A compatible method of modern metrics, whose answer is given besides the engine's own.
     pub method: Option<Method>,
+    /// The variant that the others of a modern metric are compared with.
+    pub baseline: String,
 }
 
 /// A generation of the compatible statistics of trends and funnels.
@@ -57,15 +59,27 @@ pub enum Method {
     },
 }
 
+/// The variant that all others are compared with, unless an experiment names another.
+pub const BASELINE: &str = "control";
+
+/// Where the baseline is named, for messages.
+pub(crate) const BASELINE_FIELD: &str = "stats_config.baseline_variant_key";
+
 const PLACE: &str = "stats_config";
 const ALPHA: f64 = 0.05;
 const CI_LEVEL: f64 = 0.95;
 const TUNING_UNITS: f64 = 5000.0;
 
 impl Default for StatsConfig {
-    /// First generation; 5 %, narrowest at 5000 units; no compatible method besides.
+    /// First generation; 5 %, narrowest at 5000 units; no compatible method besides; `control` is the baseline.
     fn default() -> Self {
-        Self { generation: Generation::First, alpha: ALPHA, tuning_units: TUNING_UNITS, method: None }
+        Self {
+            generation: Generation::First,
+            alpha: ALPHA,
+            tuning_units: TUNING_UNITS,
+            method: None,
+            baseline: BASELINE.to_owned(),
+        }
     }
 }
 
@@ -79,10 +93,7 @@ impl StatsConfig {
     pub fn of(experiment: &Experiment) -> Result<Self> {
         let fields = Fields { map: &experiment.stats_config, place: PLACE.to_owned() };
         fields.refuse_unknown(&["version", "method", "frequentist", "bayesian", "cuped", "baseline_variant_key"])?;
-        if let Some(other) = fields.get("baseline_variant_key").filter(|key| *key != "control") {
-            let message = format!("the baseline is always the variant 'control', not {other}");
-            return Err(invalid(&fields.at("baseline_variant_key"), message));
-        }
+        let baseline = fields.text("baseline_variant_key")?.unwrap_or_else(|| BASELINE.to_owned());
         let generation = match fields.integer("version", 1, 2)? {
             Some(2) => Generation::Second,
             _ => Generation::First,
@@ -99,7 +110,7 @@ impl StatsConfig {
                 Some(bayesian.unwrap_or(default))
             }
         };
-        Ok(Self { generation, alpha: frequentist.alpha, tuning_units: frequentist.tuning_units, method })
+        Ok(Self { generation, alpha: frequentist.alpha, tuning_units: frequentist.tuning_units, method, baseline })
     }
 }
 

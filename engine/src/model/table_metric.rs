@@ -35,8 +35,8 @@ pub struct TableQuestion {
 pub struct TableMetric {
     /// What is measured.
     pub value: TableValue,
-    /// The column with each unit's value before the experiment; only of means and proportions.
-    pub covariate: Option<String>,
+    /// The columns with what was known of each unit before the experiment; not of quantiles.
+    pub covariates: Vec<String>,
     /// The definition, with all that was left out but counts.
     pub definition: Map<String, Value>,
 }
@@ -102,6 +102,12 @@ const MISSING: [(&str, MissingValues); 2] = [("zero", MissingValues::Zero), ("dr
 const OUTLIERS: [&str; 4] = ["lower_bound_percentile", "upper_bound_percentile", "ignore_zeros", "percentile_method"];
 
 const HANDLING: [&str; 2] = ["numerator_outlier_handling", "denominator_outlier_handling"];
+
+/// The key of a metric's covariates: a column, or several.
+const COVARIATE: &str = "covariate";
+
+/// The most covariates of a metric.
+const COVARIATES_MAX: usize = 10;
 
 /// The most columns a table is broken down by (M-60).
 const BREAKDOWNS_MAX: usize = 3;
@@ -177,17 +183,18 @@ impl TableMetric {
             Kind::Mean => {
                 let value =
                     TableValue::Mean { column: fields.required_text("column")?, outliers: Outliers::read(&fields)? };
-                (value, &["column", "covariate", OUTLIERS[0], OUTLIERS[1], OUTLIERS[2], OUTLIERS[3]])
+                (value, &["column", COVARIATE, OUTLIERS[0], OUTLIERS[1], OUTLIERS[2], OUTLIERS[3]])
             }
             Kind::Proportion => {
-                (TableValue::Proportion { column: fields.required_text("column")? }, &["column", "covariate"])
+                (TableValue::Proportion { column: fields.required_text("column")? }, &["column", COVARIATE])
             }
-            Kind::Ratio => (ratio(&fields)?, &["numerator", "denominator", HANDLING[0], HANDLING[1]]),
+            Kind::Ratio => (ratio(&fields)?, &["numerator", "denominator", COVARIATE, HANDLING[0], HANDLING[1]]),
             Kind::Quantile => (quantile(&fields)?, &["column", "quantile"]),
         };
         fields.refuse_unknown(&[&["metric_type"][..], own].concat())?;
-        let covariate = fields.text("covariate")?;
-        let mut metric = Self { value, covariate, definition: Map::new() };
+        let covariates = texts(&fields, COVARIATE)?;
+        check_covariates(&covariates, &fields.at(COVARIATE))?;
+        let mut metric = Self { value, covariates, definition: Map::new() };
         metric.definition.insert("metric_type".to_owned(), metric.metric_type().into());
         metric.definition.extend(map.into_iter().filter(|(key, value)| key != "metric_type" && !value.is_null()));
         Ok(metric)
@@ -204,16 +211,16 @@ impl TableMetric {
         }
     }
 
-    /// The columns it needs: that of the values first, then the denominator or the covariate.
+    /// The columns it needs: that of the values first, then the denominator if it is a ratio, then the covariates.
     #[must_use]
     pub fn columns(&self) -> Vec<&str> {
         let (first, second) = match &self.value {
             TableValue::Ratio { numerator, denominator, .. } => (numerator, Some(denominator)),
             TableValue::Mean { column, .. }
             | TableValue::Proportion { column }
-            | TableValue::Quantile { column, .. } => (column, self.covariate.as_ref()),
+            | TableValue::Quantile { column, .. } => (column, None),
         };
-        [Some(first), second].into_iter().flatten().map(String::as_str).collect()
+        [Some(first), second].into_iter().flatten().chain(&self.covariates).map(String::as_str).collect()
     }
 }
 
@@ -262,25 +269,34 @@ fn listed(item: &Value, place: &str) -> Result<(String, Value)> {
     }
 }
 
+fn check_covariates(columns: &[String], place: &str) -> Result<()> {
+    if columns.len() > COVARIATES_MAX {
+        return Err(invalid(place, format!("a metric has at most {COVARIATES_MAX} covariates")));
+    }
+    let mut seen = BTreeSet::new();
+    match columns.iter().find(|column| !seen.insert(*column)) {
+        Some(column) => Err(invalid(place, format!("the covariate '{column}' is named twice"))),
+        None => Ok(()),
+    }
+}
+
 /// Gives metrics their covariates, by the metrics' names.
 fn covariates(fields: &Fields<'_>, metrics: &mut IndexMap<String, TableMetric>) -> Result<()> {
     let Some(covariates) = fields.object("covariates")? else { return Ok(()) };
     for name in covariates.map.keys() {
-        let column = covariates.required_text(name)?;
+        let columns = texts(&covariates, name)?;
+        check_covariates(&columns, "covariates")?;
         let names: Vec<String> = metrics.keys().cloned().collect();
         let Some(metric) = metrics.get_mut(name) else {
             return Err(invalid("covariates", format!("there is no metric '{name}'"))
                 .hint(format!("there are: {}", names.join(", "))));
         };
-        if !matches!(metric.value, TableValue::Mean { .. } | TableValue::Proportion { .. }) {
-            let message = format!(
-                "the metric '{name}' is a {}; only means and proportions have covariates",
-                metric.metric_type()
-            );
-            return Err(invalid("covariates", message));
+        if matches!(metric.value, TableValue::Quantile { .. }) {
+            return Err(invalid("covariates", format!("the metric '{name}' is a quantile, which has no covariates")));
         }
-        metric.definition.insert("covariate".to_owned(), column.clone().into());
-        metric.covariate = Some(column);
+        let said = if let [column] = columns.as_slice() { column.clone().into() } else { columns.clone().into() };
+        metric.definition.insert(COVARIATE.to_owned(), said);
+        metric.covariates = columns;
     }
     Ok(())
 }
@@ -359,7 +375,7 @@ mod tests {
             (json!({"covariates": {"b": "c"}}), "there is no metric 'b'"),
             (
                 json!({"metrics": {"a": {"column": "a", "quantile": 0.5}}, "covariates": {"a": "c"}}),
-                "the metric 'a' is a quantile; only means and proportions have covariates",
+                "the metric 'a' is a quantile, which has no covariates",
             ),
             (json!({"breakdown": ["a", "b", "c", "d"]}), "a table is broken down by at most 3 columns"),
             (json!({"breakdown": ["a", "a"]}), "'a' occurs twice"),

@@ -21,6 +21,7 @@ mod table;
 mod unit;
 mod units;
 
+pub use crate::model::stats_config::BASELINE;
 pub use buckets::Buckets;
 pub use cohort::{CohortCondition, Performed, Times, cohort_members};
 pub use condition::{Condition, DateCondition, DateRange, PropertyCondition};
@@ -32,13 +33,13 @@ pub use library::{KnownCohort, Library};
 pub use matching::{EventMatch, EventPattern};
 pub use measure::{Counted, Deadline, Exclusion, FunnelMeasure, Measure, TrendMeasure};
 pub use moments::interval_ends;
-pub use population::{BASELINE, Population, TimeRange};
+pub use population::{Population, TimeRange};
 pub use statistics::Statistics;
 pub use table::table_variants;
 pub use unit::Unit;
 pub use units::{
     EventWindow, Origin, Period, RetentionRules, SequenceRules, SourceMeasure, TEST_ACCOUNT_ROLE, UnitMeasure,
-    UnitValue, compile_exposure_view, compile_metric,
+    UnitValue, compile_exposure_view, compile_metric, compile_past,
 };
 
 use jiff::Timestamp;

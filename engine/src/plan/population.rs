@@ -6,11 +6,9 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::model::experiment::Experiment;
 use crate::model::flag::FeatureFlag;
+use crate::model::stats_config::BASELINE;
 use crate::plan::exposure::test_accounts;
 use crate::plan::{Condition, Library, Unit};
-
-/// The key of the variant all others are compared with.
-pub const BASELINE: &str = "control";
 
 /// Which events and variants a plan looks at.
 #[derive(Clone, Debug, PartialEq, Serialize)]

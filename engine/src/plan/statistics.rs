@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::model::experiment::Experiment;
+use crate::model::prior::Prior;
 use crate::model::stats_config::StatsConfig;
 
 /// How the numbers of a plan are judged.
@@ -13,6 +14,8 @@ pub struct Statistics {
     pub config: StatsConfig,
     /// Whether a lower value of the metric is the better one.
     pub lower_is_better: bool,
+    /// What the metric says is believed of each variant before the data.
+    pub prior: Option<Prior>,
 }
 
 impl Statistics {
@@ -21,6 +24,6 @@ impl Statistics {
     /// # Errors
     /// As [`StatsConfig::of`].
     pub(super) fn of(experiment: &Experiment) -> Result<Self> {
-        Ok(Self { config: StatsConfig::of(experiment)?, lower_is_better: false })
+        Ok(Self { config: StatsConfig::of(experiment)?, lower_is_better: false, prior: None })
     }
 }

@@ -105,7 +105,7 @@ fn units(measure: &UnitMeasure) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("measure", format!("{} per exposed unit", metric_type(measure))),
         ("exposure", event(&measure.exposure)),
-        ("variant in", measure.variant_property.clone()),
+        ("variant in", measure.variant_property.clone().unwrap_or_else(|| "nothing: all are one".to_owned())),
         ("several variants", word(&measure.several_variants)),
     ];
     for source in &measure.sources {

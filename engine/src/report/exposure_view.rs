@@ -20,6 +20,10 @@ pub fn exposure_view(view: &ExposureView, width: Option<u16>) -> String {
     let mut text = format!("{}  ({subject})\n{}\n", view.experiment.name, summary(view));
     let _ = write!(text, "\n{}\n{}", totals(view).to_text(width), exposure_table(view).to_text(width));
     text.push_str(&plot(view));
+    if !view.mismatch_segments.is_empty() {
+        let _ =
+            write!(text, "\nparts of the units against the split, the worst first\n{}", segments(view).to_text(width));
+    }
     text.push_str(&warnings(&view.warnings));
     text
 }
@@ -63,11 +67,12 @@ pub fn exposure_csv(view: &ExposureView) -> Table {
 pub fn exposure_view_html(view: &ExposureView) -> String {
     let name = escape(&view.experiment.name);
     format!(
-        "<div><p><b>{name}</b><br>{}</p>{}<pre>{}</pre>{}{}</div>",
+        "<div><p><b>{name}</b><br>{}</p>{}<pre>{}</pre>{}{}{}</div>",
         escape(&summary(view)),
         totals(view).to_html(),
         escape(&plot(view)),
         exposure_table(view).to_html(),
+        if view.mismatch_segments.is_empty() { String::new() } else { segments(view).to_html() },
         html::warnings(&view.warnings)
     )
 }
@@ -111,6 +116,22 @@ fn totals(view: &ExposureView) -> Table {
             Cell::optional(share, number::percent),
             Cell::optional(view.expected_share.get(key).copied(), number::percent),
         ]);
+    }
+    table
+}
+
+/// One row per part of the units: how many of each variant, and whether that fits the split, with and without the part.
+fn segments(view: &ExposureView) -> Table {
+    let expected = view.expected_share.iter().filter(|(_, share)| **share > 0.0);
+    let keys: Vec<&str> = expected.map(|(key, _)| key.as_str()).collect();
+    let mut table = Table::new(&[&["part"], keys.as_slice(), &["chi-square", "p", "p of the others"]].concat());
+    for segment in &view.mismatch_segments {
+        let mut cells = vec![Cell::text(&segment.segment)];
+        cells.extend(segment.counts.iter().map(|count| Cell::number(number::amount(*count), *count)));
+        cells.push(Cell::number(number::amount(segment.chi_square), segment.chi_square));
+        cells.push(Cell::number(number::p_value(segment.p_value), segment.p_value));
+        cells.push(Cell::number(number::p_value(segment.p_value_of_the_others), segment.p_value_of_the_others));
+        table.push(cells);
     }
     table
 }

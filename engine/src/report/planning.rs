@@ -3,9 +3,11 @@
 use std::fmt::Write;
 
 use crate::report::number;
+use crate::report::plot::sparkline;
 use crate::report::table::{Cell, Table};
+use crate::report::units;
 use crate::report::units::metric_title;
-use crate::results::{Calibration, Influence, Remaining};
+use crate::results::{Calibration, Influence, PastPlan, PriorFromPast, Remaining};
 use crate::stats::calibration::{CalibratedMethod, RoundShare};
 
 /// How much longer, for people to read; tables fit `width` characters where one is given.
@@ -136,4 +138,86 @@ fn in_words(method: CalibratedMethod) -> &'static str {
 
 fn days(days: f64) -> String {
     if days <= 0.0 { "enough".to_owned() } else { number::significant_digits(days, 2) }
+}
+
+/// A plan from the past, for people to read; tables fit `width` characters where one is given.
+#[must_use]
+pub fn past_plan(plan: &PastPlan, width: Option<u16>) -> String {
+    let reduction = if plan.variance_reduction > 0.0 {
+        format!(", of which the two weeks before explain {}", number::percent(plan.variance_reduction))
+    } else {
+        String::new()
+    };
+    let mut text = format!(
+        "To see a lift of {} with a power of {} ({} variants)\n\nIn the {} days until {}, {} units had a value of {} and a variance of \
+         {} per unit{reduction}.\n\n{}",
+        number::signed_percent(plan.lift),
+        number::percent(plan.power),
+        plan.variants,
+        plan.arrivals.len(),
+        plan.as_of,
+        number::count(plan.units),
+        number::significant_digits(plan.value, 4),
+        number::significant_digits(plan.unit_variance, 4),
+        past_plan_table(plan).to_text(width)
+    );
+    let most = plan.arrivals.iter().copied().max().unwrap_or_default();
+    if most > 0 {
+        let line = sparkline(plan.arrivals.iter().map(|arrived| units::share(*arrived, most)));
+        let _ = writeln!(text, "\nnew units per day, from 0 to {}\n{line}", number::count(most));
+    }
+    if plan.needs.iter().any(|need| need.is_extrapolated) {
+        text.push_str("\nWhere it takes longer than was looked at, the last week is taken to go on.\n");
+    }
+    text
+}
+
+/// One row per way of looking.
+#[must_use]
+pub fn past_plan_table(plan: &PastPlan) -> Table {
+    let mut table = Table::new(&["looks", "past taken out", "units per variant", "units", "days"]);
+    for need in &plan.needs {
+        table.push(vec![
+            Cell::text(if need.any_time { "any time" } else { "one look" }),
+            Cell::text(if need.adjusted { "yes" } else { "no" }),
+            Cell::number(number::amount(need.units_per_variant), need.units_per_variant),
+            Cell::number(number::amount(need.units), need.units),
+            Cell::optional(need.days, number::amount),
+        ]);
+    }
+    table
+}
+
+/// A prior from the past, for people to read; the table fits `width` characters where one is given.
+#[must_use]
+pub fn prior(prior: &PriorFromPast, width: Option<u16>) -> String {
+    let mut text = format!(
+        "{}  (a prior from {} variants of past experiments: {})\n\n{}",
+        prior.experiment.name,
+        prior.arms,
+        prior.experiments.join(", "),
+        prior_table(prior).to_text(width)
+    );
+    if prior.is_limited {
+        text.push_str(
+            "\nThe variants differ no more than chance, so the prior is as sure as all their units together.\n",
+        );
+    }
+    for (key, reason) in &prior.left_out {
+        let _ = writeln!(text, "\n{key} is left out: {reason}");
+    }
+    let json = serde_json::Value::Object(prior.prior.clone());
+    let _ = writeln!(text, "\nIn the metric: \"prior\": {json}");
+    text
+}
+
+/// The parameters of a prior.
+#[must_use]
+pub fn prior_table(prior: &PriorFromPast) -> Table {
+    let mut table = Table::new(&["parameter", "value"]);
+    for (name, value) in &prior.prior {
+        let value = value.as_f64().unwrap_or_default();
+        table.push(vec![Cell::text(name), Cell::number(number::significant_digits(value, 5), value)]);
+    }
+    table
 }

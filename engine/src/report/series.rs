@@ -9,6 +9,7 @@ use crate::report::table::{Cell, Table};
 use crate::report::text::during;
 use crate::report::units;
 use crate::results::{MetricSeries, Peeking, SeriesPoint, SeriesView, series_rows};
+use crate::stats::novelty::{Course, Novelty};
 
 /// The most characters of a line; a longer course is drawn with several points in each.
 const LINE_WIDTH: usize = 64;
@@ -24,9 +25,30 @@ pub fn series(series: &MetricSeries, view: SeriesView, width: Option<u16>) -> St
         text.push_str("\nNo day has passed yet.\n");
     } else {
         let _ = write!(text, "\n{}\n{}", table.to_text(width), plot(series, view));
-        if view == SeriesView::Cumulative {
-            text.push_str(&peeking(&series.peeking));
+        match view {
+            SeriesView::Cumulative => text.push_str(&peeking(&series.peeking)),
+            SeriesView::ByDaysSinceExposure => text.push_str(&novelty(&series.novelty)),
+            SeriesView::ByExposureDay => {}
         }
+    }
+    text
+}
+
+/// Whether effects change with the time since the exposure.
+fn novelty(variants: &[Novelty]) -> String {
+    let mut text = String::new();
+    for Novelty { variant, slope_per_day, p_value, course, .. } in variants {
+        let says = match course {
+            Course::Steady => "is not known to change",
+            Course::Fading => "fades",
+            Course::Growing => "grows",
+        };
+        let change = format!("{}{}", if *slope_per_day < 0.0 { "" } else { "+" }, number::amount(*slope_per_day));
+        let p_value = number::p_value(*p_value);
+        let _ = writeln!(
+            text,
+            "\n{variant}: the effect {says} with the days since the exposure ({change} a day, p {p_value})."
+        );
     }
     text
 }

@@ -1,5 +1,7 @@
 //! Modern metrics as tables: columns that depend on the type, and what stands behind the numbers.
 
+mod adjusted;
+
 use serde_json::Value;
 
 use crate::report::number;
@@ -67,10 +69,12 @@ pub(super) fn interval_cell(lower: Option<f64>, upper: Option<f64>) -> Cell {
 
 /// What stands behind a modern metric: steps, breakdowns, and units that saw several variants, each with a heading.
 pub(super) fn sections(result: &MetricResult) -> Vec<(String, Table)> {
-    let MetricResult::Units { metric, metric_type, variants, breakdowns, several_variants, .. } = result else {
+    let MetricResult::Units { metric, metric_type, variants, breakdowns, several_variants, outcome, .. } = result
+    else {
         return Vec::new();
     };
     let mut sections = Vec::new();
+    sections.extend(adjusted::section(outcome));
     if variants.iter().any(|variant| !variant.step_counts.is_empty()) {
         sections.push(("steps after the exposure".to_owned(), steps(metric, variants)));
     }
@@ -223,8 +227,10 @@ fn step_name(metric: &Value, step: usize) -> String {
 }
 
 fn broken_down(metric_type: &str, breakdowns: &[UnitBreakdown]) -> Table {
+    let is_compared = breakdowns.iter().any(|part| !part.comparisons.is_empty());
     let mut names = vec!["exposure", "variant"];
     names.extend(names_of(metric_type));
+    names.extend(if is_compared { &["any-time interval", "p adjusted"][..] } else { &[] });
     let mut table = Table::new(&names);
     for part in breakdowns {
         let property = |(name, value): (&String, &Value)| match value {
@@ -236,6 +242,13 @@ fn broken_down(metric_type: &str, breakdowns: &[UnitBreakdown]) -> Table {
         for variant in &part.variants {
             let mut cells = vec![Cell::text(properties.join(", ")), Cell::text(&variant.key)];
             cells.extend(cells_of(metric_type, variant));
+            if is_compared {
+                let compared = part.comparisons.get(&variant.key);
+                let [lower, upper] =
+                    compared.and_then(|compared| compared.relative_interval).map_or([None; 2], |ends| ends.map(Some));
+                cells.push(interval_cell(lower, upper));
+                cells.push(Cell::optional(compared.map(|compared| compared.adjusted_p_value), number::p_value));
+            }
             table.push(cells);
         }
     }

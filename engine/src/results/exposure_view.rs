@@ -1,12 +1,17 @@
 //! Who came into an experiment, and when (M-14).
 
+mod doubts;
+
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::results::{ExperimentSummary, FORMAT_VERSION, Provenance, Warning};
-use crate::stats::mismatch::{ALARM_P_VALUE, SampleRatio, SegmentMismatch, rank_segments, sample_ratio};
+use crate::stats::mismatch::{SampleRatio, SegmentMismatch};
 use crate::stats::number::from_count;
 
 /// The first exposures of an experiment's units per day and variant (M-14).
@@ -32,6 +37,13 @@ pub struct ExposureView {
     /// Of a mismatch, the days that contribute to it, most first.
     #[serde(default)]
     pub mismatch_days: Vec<SegmentMismatch>,
+    /// The segments of the units by properties of their first exposure that contribute to a mismatch, or that were asked for; most
+    /// first, at most 20.
+    #[serde(default)]
+    pub mismatch_segments: Vec<SegmentMismatch>,
+    /// The time of the lab's last event.
+    #[serde(default)]
+    pub last_event: Option<Timestamp>,
     /// The share of the units that saw several variants.
     pub several_variants_share: f64,
     /// Units that came back to a variant they had left: what a flag that forgets does.
@@ -91,7 +103,7 @@ pub const SEVERAL: &str = "$multiple";
 const SEVERAL_SHARE: f64 = 0.005;
 
 /// What is counted of an experiment's exposures: per day, one number per variant and last for those that saw several.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExposureCounts {
     /// The keys of the variants.
     pub variants: Vec<String>,
@@ -101,6 +113,12 @@ pub struct ExposureCounts {
     pub by_day: Vec<Vec<u64>>,
     /// Units that came back to a variant they had left.
     pub flickering: u64,
+    /// Per property of the first exposure and value, the units of each variant and of those that saw several.
+    pub segments: IndexMap<String, BTreeMap<Option<String>, Vec<u64>>>,
+    /// The time of the lab's last event.
+    pub last_event: Option<Timestamp>,
+    /// Whether the experiment runs at the moment that is asked for.
+    pub is_running: bool,
 }
 
 /// Puts counts of exposures into their outward form; `expected_share` is the flag's split.
@@ -119,10 +137,12 @@ pub fn exposure_view(
     let several = totals.last().copied().unwrap_or(0);
     let share = share(several, units);
     let day = |(day, numbers): (&String, &Vec<u64>)| ExposureDay { day: day.clone(), first_exposures: named(numbers) };
-    let (sample_ratio, mismatch_days) = ratio(counts, &totals, &expected_share).unzip();
+    let mismatch = doubts::mismatch(counts, &totals, &expected_share).unwrap_or_default();
     let warnings = [
-        sample_ratio.as_ref().and_then(|ratio| ratio_mismatch(ratio, mismatch_days.as_deref().unwrap_or_default())),
-        (share >= SEVERAL_SHARE).then(|| several_variants(several, share, counts.flickering)),
+        doubts::ratio_mismatch(&mismatch),
+        (share >= SEVERAL_SHARE).then(|| doubts::several_variants(several, share, counts.flickering)),
+        doubts::stale_data(counts, provenance.as_of),
+        doubts::incomplete_day(counts),
     ];
     ExposureView {
         format_version: FORMAT_VERSION,
@@ -131,61 +151,13 @@ pub fn exposure_view(
         days: counts.days.iter().zip(&counts.by_day).map(day).collect(),
         totals: named(&totals),
         expected_share,
-        sample_ratio,
-        mismatch_days: mismatch_days.unwrap_or_default(),
+        sample_ratio: mismatch.ratio,
+        mismatch_days: mismatch.days,
+        mismatch_segments: mismatch.segments,
+        last_event: counts.last_event,
         several_variants_share: share,
         flickering_units: counts.flickering,
         warnings: warnings.into_iter().flatten().collect(),
-    }
-}
-
-/// The units of each variant against the split, and the days that a mismatch comes from; units of several variants are left out.
-fn ratio(
-    counts: &ExposureCounts,
-    totals: &[u64],
-    expected_share: &IndexMap<String, f64>,
-) -> Option<(SampleRatio, Vec<SegmentMismatch>)> {
-    let weight = |(column, key): (usize, &String)| {
-        expected_share.get(key).filter(|share| **share > 0.0).map(|share| (column, *share))
-    };
-    let (columns, weights): (Vec<usize>, Vec<f64>) = counts.variants.iter().enumerate().filter_map(weight).unzip();
-    let chosen = |numbers: &[u64]| columns.iter().map(|column| from_count(numbers[*column])).collect::<Vec<f64>>();
-    let ratio = sample_ratio(&chosen(totals), &weights).ok()?;
-    let days: Vec<(String, Vec<f64>)> =
-        counts.days.iter().zip(&counts.by_day).map(|(day, numbers)| (day.clone(), chosen(numbers))).collect();
-    let ranked = if ratio.is_mismatch { rank_segments(&days, &weights).ok()? } else { Vec::new() };
-    Some((ratio, ranked))
-}
-
-fn ratio_mismatch(ratio: &SampleRatio, days: &[SegmentMismatch]) -> Option<Warning> {
-    let worst = days.first().map_or_else(String::new, |day| {
-        let without = if day.p_value_of_the_others < ALARM_P_VALUE { "it remains" } else { "it is gone" };
-        format!("; {} contributes most, and without that day {without}", day.segment)
-    });
-    ratio.is_mismatch.then(|| Warning {
-        code: "sample_ratio_mismatch".into(),
-        message: format!(
-            "the variants do not have as many units as the split says (anytime p {:.1e}, chi-square {:.1}){worst}",
-            ratio.anytime_p_value.max(f64::MIN_POSITIVE),
-            ratio.chi_square
-        ),
-        next_step:
-            "do not trust results before the cause is known: `abduck experiment audit KEY`, then look at redirects, \
-                    crashes, bots and lost events of one variant"
-                .into(),
-    })
-}
-
-fn several_variants(units: u64, share: f64, flickering: u64) -> Warning {
-    let pattern = if flickering * 2 > units {
-        "most of them go back and forth, as with a flag whose split depends on something that changes"
-    } else {
-        "most of them changed once, as when ids of one person are merged or the split was changed"
-    };
-    Warning {
-        code: "several_variants".into(),
-        message: format!("{units} units ({:.1} %) saw several variants; {pattern}", share * 100.0),
-        next_step: "audit the assignments: `abduck experiment audit KEY`".into(),
     }
 }
 

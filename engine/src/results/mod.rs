@@ -18,6 +18,8 @@ mod influence;
 mod legacy;
 mod listed;
 mod reconciliation;
+mod past;
+mod prior;
 mod remaining;
 mod secondary;
 mod series;
@@ -43,6 +45,8 @@ pub use history::{HistoryPoint, HistoryRow, HistoryVariant, ResultHistory, histo
 pub use influence::{Influence, LargestUnit};
 pub use legacy::{legacy, legacy_listed, legacy_secondary};
 pub use listed::ListedResult;
+pub use past::{PastNeed, PastPlan};
+pub use prior::PriorFromPast;
 pub use reconciliation::{Reconciliation, ReconciliationRow};
 pub use remaining::{Remaining, RemainingVariant};
 pub use secondary::{SecondaryMetricSummary, SecondaryResult};

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Result;
-use crate::plan::{BASELINE, Statistics, UnitMeasure};
+use crate::plan::{Statistics, UnitMeasure};
 use crate::results::{ExperimentSummary, FORMAT_VERSION, Provenance, metric_type};
+use crate::stats::novelty::{Novelty, novelty};
 use crate::stats::{UnitCell, observe};
 
 /// How a modern metric came to be, from the first day on.
@@ -32,6 +33,9 @@ pub struct MetricSeries {
     /// What looking every day would have cost, per variant: how often the test for a single look changed its mind.
     #[serde(default)]
     pub peeking: Vec<Peeking>,
+    /// How the effect of each variant changes with the days since the exposure.
+    #[serde(default)]
+    pub novelty: Vec<Novelty>,
 }
 
 /// What looking at the end of every day shows of a variant.
@@ -121,7 +125,13 @@ pub struct SeriesVariant {
     pub variance: Option<f64>,
     /// How much larger the value is than the baseline's, as a share of it.
     pub relative_lift: Option<f64>,
-    /// The lower end of the interval of that which holds at any look.
+    /// The value minus the baseline's, in the unit of the metric.
+    #[serde(default)]
+    pub difference: Option<f64>,
+    /// The standard error of the difference.
+    #[serde(default)]
+    pub standard_error: Option<f64>,
+    /// The lower end of the interval of the lift that holds at any look.
     #[serde(default)]
     pub rel_effect_size_ci_lower: Option<f64>,
     /// Its upper end.
@@ -194,6 +204,7 @@ pub fn metric_series(
     let ages = points.by_age.iter().enumerate();
     let by_age = ages.map(|(age, cells)| point(age.to_string(), measure, statistics, cells));
     let cumulative = by_day(&points.cumulative)?;
+    let by_days_since_exposure = by_age.collect::<Result<Vec<_>>>()?;
     Ok(MetricSeries {
         format_version: FORMAT_VERSION,
         experiment,
@@ -201,9 +212,10 @@ pub fn metric_series(
         metric: Value::Object(definition.clone()),
         metric_type: metric_type(measure).to_owned(),
         peeking: peeking(&cumulative, statistics.config.alpha),
+        novelty: courses(&by_days_since_exposure),
         cumulative,
         by_exposure_day: by_day(&points.by_exposure_day)?,
-        by_days_since_exposure: by_age.collect::<Result<_>>()?,
+        by_days_since_exposure,
     })
 }
 
@@ -224,6 +236,19 @@ fn peeking(points: &[SeriesPoint], alpha: f64) -> Vec<Peeking> {
         }
     };
     others.iter().map(|variant| of_variant(&variant.key)).collect()
+}
+
+/// How each variant's effect goes with the days since the exposure.
+fn courses(points: &[SeriesPoint]) -> Vec<Novelty> {
+    let others = points.first().map_or(&[][..], |point| point.variants.get(1..).unwrap_or_default());
+    let of_variant = |key: &String| {
+        let at = |(day, point): (u32, &SeriesPoint)| {
+            let variant = point.variants.iter().find(|variant| variant.key == *key)?;
+            Some((f64::from(day), variant.difference?, variant.standard_error?))
+        };
+        novelty(key, &(0..).zip(points).filter_map(at).collect::<Vec<_>>())
+    };
+    others.iter().filter_map(|variant| of_variant(&variant.key)).collect()
 }
 
 /// The day and both p-values of a variant, where it could be judged.
@@ -264,7 +289,7 @@ fn row<'a>(view: SeriesView, label: &'a str, variant: &'a SeriesVariant) -> Seri
 fn point(label: String, measure: &UnitMeasure, statistics: &Statistics, cells: &[UnitCell]) -> Result<SeriesPoint> {
     let observed = observe(measure, cells, statistics)?;
     let mut ordered: Vec<&UnitCell> = cells.iter().collect();
-    ordered.sort_by_key(|cell| cell.variant != BASELINE);
+    ordered.sort_by_key(|cell| cell.variant != statistics.config.baseline);
     let variant = |cell: &UnitCell| {
         let compared = observed.comparisons.against_baseline.get(&cell.variant);
         let interval = compared.and_then(|compared| compared.anytime_valid.relative_interval);
@@ -275,6 +300,8 @@ fn point(label: String, measure: &UnitMeasure, statistics: &Statistics, cells: &
             value: observed.value.get(&cell.variant).copied(),
             variance: cell.moments.variance(),
             relative_lift: observed.relative_lift.get(&cell.variant).copied(),
+            difference: compared.map(|compared| compared.difference),
+            standard_error: compared.map(|compared| compared.standard_error),
             rel_effect_size_ci_lower: interval.map(|[lower, _]| lower),
             rel_effect_size_ci_upper: interval.map(|[_, upper]| upper),
             p_value: compared.map(|compared| compared.anytime_valid.p_value),

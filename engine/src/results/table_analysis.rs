@@ -9,9 +9,13 @@ use crate::error::Result;
 use crate::model::experiment_metric::Outliers;
 use crate::model::table_aggregate::{AggregateSums, Aggregates, OtherRole};
 use crate::model::table_metric::{MissingValues, TableMetric, TableQuestion, TableValue};
+use crate::plan::Statistics;
 use crate::results::units::unit_variant;
 use crate::results::{UnitVariant, Warning};
-use crate::stats::{BreakdownCells, Moments, Outcome, TableCells, TableMetricCells, UnitCell, observe_table};
+use crate::stats::{
+    BreakdownCells, Moments, Outcome, SliceComparison, TableCells, TableMetricCells, UnitCell, observe_table,
+    observe_table_fully,
+};
 
 /// The version of the JSON form of [`TableAnalysis`]; it grows when a reader would have to change.
 const FORMAT_VERSION: u32 = 1;
@@ -78,6 +82,10 @@ pub struct TableBreakdown {
     pub variants: Vec<UnitVariant>,
     /// The observed values.
     pub outcome: Outcome,
+    /// Each variant against the baseline, by its key, corrected over all parts of the metric; variants that lack something are not in
+    /// it.
+    #[serde(default)]
+    pub comparisons: IndexMap<String, SliceComparison>,
 }
 
 /// One variant of one metric, flat.
@@ -133,6 +141,7 @@ pub fn table_analysis(question: &TableQuestion, cells: &TableCells) -> Result<Ta
     warnings.extend(metrics.clone().filter_map(|((name, _), cells)| missing_warning(name, question.missing, cells)));
     warnings.extend(single_variant(cells.variants.len()));
     let judged = metrics.map(|((name, metric), cells)| Ok((name.clone(), result(question, metric, cells)?)));
+    let metrics = judged.collect::<Result<_>>()?;
     Ok(TableAnalysis {
         format_version: FORMAT_VERSION,
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -141,34 +150,38 @@ pub fn table_analysis(question: &TableQuestion, cells: &TableCells) -> Result<Ta
         left_out,
         breakdown_columns: question.breakdowns.clone(),
         missing: question.missing,
-        metrics: judged.collect::<Result<_>>()?,
+        metrics,
         warnings,
     })
 }
 
 fn result(question: &TableQuestion, metric: &TableMetric, cells: &TableMetricCells) -> Result<TableMetricResult> {
+    let has_one_covariate = metric.covariates.len() == 1 && !matches!(metric.value, TableValue::Ratio { .. });
     let outward = |cells: &[UnitCell]| -> Vec<UnitVariant> {
         let is_ratio = matches!(metric.value, TableValue::Ratio { .. });
-        cells.iter().map(|cell| unit_variant(cell, is_ratio, metric.covariate.is_some())).collect()
+        cells.iter().map(|cell| unit_variant(cell, is_ratio, has_one_covariate)).collect()
     };
-    let outcome = |cells: &[UnitCell]| -> Result<Outcome> {
-        Ok(Outcome::Observed(Box::new(observe_table(&metric.value, cells, metric.covariate.is_some())?)))
-    };
+    let statistics = Statistics::default();
+    let observed = |cells: &[UnitCell]| observe_table(&metric.value, cells, has_one_covariate, &statistics);
+    let mut observations = observe_table_fully(&metric.value, cells, has_one_covariate, &statistics)?;
+    let mut compared = std::mem::take(&mut observations.slices).into_iter();
     let value = |value: &Option<String>| value.clone().map_or(Value::Null, Value::String);
-    let breakdown = |part: &BreakdownCells| {
+    let mut breakdown = |part: &BreakdownCells| {
         Ok(TableBreakdown {
             properties: question.breakdowns.iter().cloned().zip(part.values.iter().map(value)).collect(),
             variants: outward(&part.variants),
-            outcome: outcome(&part.variants)?,
+            outcome: Outcome::Observed(Box::new(observed(&part.variants)?)),
+            comparisons: compared.next().unwrap_or_default(),
         })
     };
+    let breakdowns = cells.breakdowns.iter().map(&mut breakdown).collect::<Result<_>>()?;
     Ok(TableMetricResult {
         metric_type: metric.metric_type().to_owned(),
         definition: metric.definition.clone(),
         variants: outward(&cells.variants),
-        breakdowns: cells.breakdowns.iter().map(breakdown).collect::<Result<_>>()?,
+        breakdowns,
         units_with_missing_values: cells.units_with_missing_values,
-        outcome: outcome(&cells.variants)?,
+        outcome: Outcome::Observed(Box::new(observations)),
     })
 }
 
@@ -222,7 +235,7 @@ fn aggregate(variants: &IndexMap<String, AggregateSums>, baseline: &str) -> Resu
     Ok(TableMetricResult {
         metric_type: if is_ratio { "ratio" } else { "mean" }.to_owned(),
         definition: Map::new(),
-        outcome: Outcome::Observed(Box::new(observe_table(&value, &cells, has_covariate)?)),
+        outcome: Outcome::Observed(Box::new(observe_table(&value, &cells, has_covariate, &Statistics::default())?)),
         variants: cells.iter().map(|cell| unit_variant(cell, is_ratio, has_covariate)).collect(),
         breakdowns: Vec::new(),
         units_with_missing_values: 0,

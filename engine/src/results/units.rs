@@ -1,13 +1,14 @@
 //! Modern metrics as the caller is told of them (M-2, M-3).
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::exposure_criteria::SeveralVariants;
-use crate::plan::{BASELINE, Plan, Unit, UnitMeasure, UnitValue};
+use crate::plan::{Plan, Unit, UnitMeasure, UnitValue};
 use crate::results::{MetricResult, Warning};
-use crate::stats::{Outcome, UnitCell, UnitCells};
+use crate::stats::{Outcome, SliceComparison, UnitCell, UnitCells};
 
 /// A variant of a modern metric: how many units, and the sums over their values (M-2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -81,6 +82,9 @@ pub struct UnitBreakdown {
     pub properties: Map<String, Value>,
     /// The variants, the baseline first.
     pub variants: Vec<UnitVariant>,
+    /// Each variant against the baseline, by its key, corrected over all slices; variants that lack something are not in it.
+    #[serde(default)]
+    pub comparisons: IndexMap<String, SliceComparison>,
 }
 
 /// What units exposed to several variants could change (M-13).
@@ -133,23 +137,30 @@ pub fn unit_result(
     plan: &Plan,
     measure: &UnitMeasure,
     cells: &UnitCells,
-    outcome: Outcome,
+    mut outcome: Outcome,
 ) -> MetricResult {
+    let baseline = &plan.statistics.config.baseline;
+    let mut compared = match &mut outcome {
+        Outcome::Observed(observed) => std::mem::take(&mut observed.slices),
+        Outcome::Estimated(_) | Outcome::Undecided(_) => Vec::new(),
+    }
+    .into_iter();
     let properties = |values: &[Option<String>]| {
         let value = |value: &Option<String>| value.clone().map_or(Value::Null, Value::String);
         measure.breakdowns.iter().cloned().zip(values.iter().map(value)).collect()
     };
     let breakdowns = cells.breakdowns.iter().map(|part| UnitBreakdown {
         properties: properties(&part.values),
-        variants: variants(measure, &part.variants),
+        variants: variants(measure, &part.variants, baseline),
+        comparisons: compared.next().unwrap_or_default(),
     });
     MetricResult::Units {
         metric: Value::Object(definition.clone()),
         metric_type: metric_type(measure).to_owned(),
         unit: unit_name(&plan.population.unit),
-        variants: variants(measure, &cells.variants),
+        variants: variants(measure, &cells.variants, baseline),
         breakdowns: breakdowns.collect(),
-        several_variants: several_variants(measure, cells),
+        several_variants: several_variants(measure, cells, baseline),
         immature_units: cells.immature_units,
         outcome,
     }
@@ -180,15 +191,15 @@ fn unit_name(unit: &Unit) -> String {
 }
 
 /// The baseline first, then in the flag's order (M-3).
-fn variants(measure: &UnitMeasure, cells: &[UnitCell]) -> Vec<UnitVariant> {
+fn variants(measure: &UnitMeasure, cells: &[UnitCell], baseline: &str) -> Vec<UnitVariant> {
     let mut ordered: Vec<&UnitCell> = cells.iter().collect();
-    ordered.sort_by_key(|cell| cell.variant != BASELINE);
+    ordered.sort_by_key(|cell| cell.variant != baseline);
     ordered.into_iter().map(|cell| variant(measure, cell)).collect()
 }
 
 fn variant(measure: &UnitMeasure, cell: &UnitCell) -> UnitVariant {
     let is_ratio = matches!(measure.value, UnitValue::Ratio | UnitValue::Retention(_));
-    unit_variant(cell, is_ratio, measure.covariate_microseconds.is_some())
+    unit_variant(cell, is_ratio, !is_ratio && measure.covariate_microseconds.is_some())
 }
 
 /// A cell in its outward form; what the second value of its moments is, if it has one.
@@ -221,7 +232,7 @@ pub(super) fn unit_variant(cell: &UnitCell, has_denominator: bool, has_covariate
     }
 }
 
-fn several_variants(measure: &UnitMeasure, cells: &UnitCells) -> SeveralVariantsSummary {
+fn several_variants(measure: &UnitMeasure, cells: &UnitCells, baseline: &str) -> SeveralVariantsSummary {
     let several = &cells.several_variants;
     let counted: u64 = cells.variants.iter().map(|cell| cell.moments.count).sum();
     let left_out = if measure.several_variants == SeveralVariants::Exclude { several.units } else { 0 };
@@ -233,7 +244,7 @@ fn several_variants(measure: &UnitMeasure, cells: &UnitCells) -> SeveralVariants
             SeveralVariants::Exclude => "exclude".into(),
             SeveralVariants::FirstSeen => "first_seen".into(),
         },
-        otherwise: variants(measure, &several.otherwise),
+        otherwise: variants(measure, &several.otherwise, baseline),
         mean_bounds: bounds
             .filter_map(|(cell, bounds)| {
                 bounds.map(|[least, greatest]| MeanBounds { variant: cell.variant.clone(), least, greatest })
@@ -251,7 +262,7 @@ fn share(part: u64, whole: u64) -> f64 {
 const SEVERAL_VARIANTS_SHARE: f64 = 0.005;
 
 /// What to be careful about in a modern metric.
-pub(super) fn unit_warnings(measure: &UnitMeasure, cells: &UnitCells) -> Vec<Warning> {
+pub(super) fn unit_warnings(measure: &UnitMeasure, cells: &UnitCells, baseline: &str) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let is_zero = |cell: &UnitCell| cell.moments.sum == 0.0 && cell.moments.second_moment == 0.0;
     if cells.variants.iter().any(|cell| cell.moments.count > 0) && cells.variants.iter().all(is_zero) {
@@ -265,7 +276,7 @@ pub(super) fn unit_warnings(measure: &UnitMeasure, cells: &UnitCells) -> Vec<War
                     .into(),
         });
     }
-    let summary = several_variants(measure, cells);
+    let summary = several_variants(measure, cells, baseline);
     if summary.share >= SEVERAL_VARIANTS_SHARE {
         let treated = match measure.several_variants {
             SeveralVariants::Exclude => "they are left out",

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{BASELINE, Counted, ExposureOrigin, Measure, Plan};
 use crate::results::units::unit_warnings;
-use crate::stats::{FunnelCell, FunnelCells, Measured, TrendCells};
+use crate::stats::comparison::Comparison;
+use crate::stats::mismatch::ALARM_P_VALUE;
+use crate::stats::{FunnelCell, FunnelCells, Measured, Outcome, TrendCells};
 
 /// Something to be careful about, as data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,14 +24,38 @@ pub struct Warning {
 /// The share of persons or events in no variant from which on it is worth a warning.
 const LEFT_OUT_SHARE: f64 = 0.05;
 
-/// The warnings that the counts of a metric give rise to.
+/// The warnings that the counts of a metric, and what they say, give rise to.
 #[must_use]
-pub fn warnings(plan: &Plan, measured: &Measured) -> Vec<Warning> {
+pub fn warnings(plan: &Plan, measured: &Measured, outcome: &Outcome) -> Vec<Warning> {
+    let mut warnings = count_warnings(plan, measured);
+    if let Outcome::Observed(observations) = outcome {
+        warnings.extend(observations.comparisons.against_baseline.iter().filter_map(pre_exposure_bias));
+    }
+    warnings
+}
+
+/// A difference that was there before the exposure.
+fn pre_exposure_bias((variant, comparison): (&String, &Comparison)) -> Option<Warning> {
+    let adjusted = comparison.adjusted.as_ref().filter(|adjusted| adjusted.covariate_p_value < ALARM_P_VALUE)?;
+    Some(Warning {
+        code: "pre_exposure_bias".into(),
+        message: format!(
+            "the units of '{variant}' differed from the baseline's before they were exposed (by {:.4}, any-time p {:.1e})",
+            adjusted.covariate_difference,
+            adjusted.covariate_p_value.max(f64::MIN_POSITIVE)
+        ),
+        next_step: "do not trust the unadjusted difference; find out whether the variants were assigned at random: \
+                    `abduck experiment audit KEY`"
+            .into(),
+    })
+}
+
+fn count_warnings(plan: &Plan, measured: &Measured) -> Vec<Warning> {
     match measured {
         Measured::Trend(cells) => trend_warnings(plan, cells),
         Measured::Funnel(cells) => funnel_warnings(plan, cells).into_iter().collect(),
         Measured::Units(cells) => match &plan.measure {
-            Measure::Units(measure) => unit_warnings(measure, cells),
+            Measure::Units(measure) => unit_warnings(measure, cells, &plan.statistics.config.baseline),
             Measure::Trend(_) | Measure::Funnel(_) => Vec::new(),
         },
     }

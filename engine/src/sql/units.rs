@@ -134,16 +134,23 @@ fn exposes(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
     sql.text("CASE WHEN e.timestamp >= make_timestamp(").value(population.range.from_microseconds);
     sql.text(") AND e.timestamp < make_timestamp(").value(population.range.until_microseconds).text(") AND ");
     matches(sql, &measure.exposure);
-    sql.text(" AND coalesce(");
-    variant_text(sql, &measure.variant_property);
-    sql.text(" IN ");
-    known_variants(sql, population);
-    sql.text(", FALSE) THEN 1 ELSE 0 END");
+    if let Some(property) = &measure.variant_property {
+        sql.text(" AND coalesce(");
+        variant_text(sql, property);
+        sql.text(" IN ");
+        known_variants(sql, population);
+        sql.text(", FALSE)");
+    }
+    sql.text(" THEN 1 ELSE 0 END");
 }
 
 fn variant_position(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
+    let Some(property) = &measure.variant_property else {
+        sql.text("CAST(1 AS UINTEGER)");
+        return;
+    };
     sql.text("CAST(CASE ");
-    variant_text(sql, &measure.variant_property);
+    variant_text(sql, property);
     for (position, key) in (1_i64..).zip(&population.variants) {
         sql.text(" WHEN ").value(key.as_str()).text(" THEN ").value(position);
     }

@@ -36,6 +36,9 @@ const PART_OF_DISTANCE: f64 = 0.9;
 const LN_NOTHING: f64 = -40.0;
 
 impl BellPosterior {
+    /// The standard normal posterior.
+    pub(super) const STANDARD: Self = Self { location: 0.0, scale: 1.0, student: None };
+
     /// A normal posterior.
     ///
     /// # Errors
@@ -82,6 +85,30 @@ impl BellPosterior {
     #[must_use]
     pub fn mirrored(&self) -> Self {
         Self { location: -self.location, ..*self }
+    }
+
+    /// The location: mean, median and mode.
+    pub(super) fn location(&self) -> f64 {
+        self.location
+    }
+
+    /// The density at a distance from the location, both in scales.
+    pub(super) fn standard_density(&self, z: f64) -> f64 {
+        let ln_top = self.student.map_or(-0.5 * std::f64::consts::TAU.ln(), |student| student.ln_pdf(0.0));
+        (ln_top - self.ln_fall(z)).exp()
+    }
+
+    /// The edges of panels on which 16 nodes resolve the density, in scales from the location.
+    pub(super) fn edges(&self) -> Vec<f64> {
+        let reach = self.reach();
+        let mut position = 0.0;
+        let mut edges = vec![position];
+        while position < reach {
+            position = (position + self.panel_scales(position)).min(reach);
+            edges.push(position);
+        }
+        let mirrored = edges.iter().skip(1).rev().map(|edge| -edge);
+        mirrored.chain(edges.iter().copied()).collect()
     }
 
     /// How far the logarithm of the density has fallen, in scales from the location.

@@ -8,14 +8,26 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod adjusted;
+mod believed_difference;
+mod poststratified;
+
+pub use adjusted::Adjusted;
+pub use believed_difference::{BelievedDifference, believe_all};
+pub use poststratified::{Poststratified, poststratify_all};
+
+use super::adjust::MultiMoments;
 use super::bayes::{self, Posterior};
 use super::believed::{BellPosterior, compare_bells};
 use super::compatible::{CompatibleAnswer, compatible_answer};
+use super::conjugate::NormalInverseGamma;
+use super::dist::Beta;
 use super::inference::{Estimate, Inference, anytime_valid, fixed_horizon};
 use super::modern::sequential::Layout;
 use super::moments::Moments;
 use super::standing::Standing;
 use crate::error::Result;
+use crate::model::prior::Prior;
 use crate::plan::Statistics;
 
 /// What kind of number a metric comes to; it decides what is believed about it.
@@ -42,6 +54,8 @@ pub struct Arm {
     pub moments: Moments,
     /// Whether the second values are a covariate to be taken out.
     pub has_covariate: bool,
+    /// The values with several covariates, where there are several; they go before the single one.
+    pub covaried: Option<MultiMoments>,
 }
 
 /// How the variants compare; variants that lack something are not in it.
@@ -69,27 +83,16 @@ pub struct Comparison {
     /// The same difference with the covariate taken out; only of metrics with a covariate that varies (M-61).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adjusted: Option<Adjusted>,
+    /// What is believed about the difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub believed: Option<BelievedDifference>,
+    /// The same difference slice by slice, weighted by their sizes; only of metrics that are broken down by properties of the
+    /// exposure, which the variants cannot have changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poststratified: Option<Poststratified>,
     /// The answer of the compatible method that the experiment names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compatible: Option<CompatibleAnswer>,
-}
-
-/// A difference with the covariate taken out (CUPED; Deng et al. 2013).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Adjusted {
-    /// The slope of the value on the covariate, pooled within the variants: the effect itself does not bend it.
-    pub theta: f64,
-    /// The adjusted difference, in the unit of the metric.
-    pub difference: f64,
-    /// Its standard error.
-    pub standard_error: f64,
-    /// The share of the variance of the difference that the covariate explains: as many units less would have been enough.
-    pub variance_reduction: f64,
-    /// The answer that holds however often one looks.
-    pub anytime_valid: Inference,
-    /// The answer for a single look.
-    pub fixed_horizon: Inference,
 }
 
 /// What is believed about a variant's true value.
@@ -117,6 +120,7 @@ pub struct Belief {
 ///     estimate: Estimate { count: 2000.0, value, unit_variance: 4.0 },
 ///     moments: Moments::default(),
 ///     has_covariate: false,
+///     covaried: None,
 /// };
 /// let compared = compare(Nature::Mean, &[arm("control", 1.0), arm("test", 1.5)], &Statistics::default())?;
 /// assert!(compared.against_baseline["test"].anytime_valid.significant);
@@ -134,67 +138,30 @@ pub fn compare(nature: Nature, arms: &[Arm], statistics: &Statistics) -> Result<
     let against = |arm: &Arm| Ok((arm.variant.clone(), against(nature, baseline, arm, statistics)?));
     let against_baseline = others.iter().map(against).collect::<Result<_>>()?;
     let keys = arms.iter().map(|arm| arm.variant.clone());
-    Ok(Comparisons {
-        against_baseline,
-        beliefs: keys.zip(beliefs(nature, arms, statistics.lower_is_better)?).collect(),
-    })
+    Ok(Comparisons { against_baseline, beliefs: keys.zip(beliefs(nature, arms, statistics)?).collect() })
 }
 
 fn against(nature: Nature, baseline: &Arm, arm: &Arm, statistics: &Statistics) -> Result<Comparison> {
     let layout = Layout { alpha: statistics.config.alpha, tuning_units: statistics.config.tuning_units };
     let (before, after) = (baseline.estimate, arm.estimate);
-    let both_covaried = baseline.has_covariate && arm.has_covariate;
-    let adjusted = if both_covaried { adjusted(&baseline.moments, &arm.moments, layout)? } else { None };
     Ok(Comparison {
         difference: after.value - before.value,
         standard_error: (after.variance() + before.variance()).sqrt(),
         anytime_valid: anytime_valid(before, after, layout)?,
         fixed_horizon: fixed_horizon(before, after, layout.alpha)?,
-        adjusted,
+        adjusted: adjusted::adjusted(nature, baseline, arm, layout)?,
+        believed: None,
+        poststratified: None,
         compatible: compatible_answer(nature, baseline, arm, statistics),
     })
 }
 
-/// Takes the covariate out of both arms; `None` when it does not vary, or explains everything.
-fn adjusted(baseline: &Moments, arm: &Moments, layout: Layout) -> Result<Option<Adjusted>> {
-    let spread = baseline.other.second_moment + arm.other.second_moment;
-    if spread <= 0.0 {
-        return Ok(None);
-    }
-    let theta = (baseline.other.co_moment + arm.other.co_moment) / spread;
-    let center = baseline.merge(arm).other_mean();
-    let estimate = |moments: &Moments| {
-        // The second moment of y - theta x.
-        let explained = 2.0 * theta * moments.other.co_moment - theta * theta * moments.other.second_moment;
-        let freedom = moments.count_as_number() - 1.0;
-        Estimate {
-            count: moments.count_as_number(),
-            value: moments.mean() - theta * (moments.other_mean() - center),
-            unit_variance: (moments.second_moment - explained).max(0.0) / freedom,
-        }
-    };
-    let (before, after) = (estimate(baseline), estimate(arm));
-    let variance = before.variance() + after.variance();
-    if variance <= 0.0 {
-        return Ok(None);
-    }
-    let unadjusted =
-        |moments: &Moments| moments.second_moment / (moments.count_as_number() - 1.0) / moments.count_as_number();
-    Ok(Some(Adjusted {
-        theta,
-        difference: after.value - before.value,
-        standard_error: variance.sqrt(),
-        variance_reduction: 1.0 - variance / (unadjusted(baseline) + unadjusted(arm)),
-        anytime_valid: anytime_valid(before, after, layout)?,
-        fixed_horizon: fixed_horizon(before, after, layout.alpha)?,
-    }))
-}
-
-fn beliefs(nature: Nature, arms: &[Arm], lower_is_better: bool) -> Result<Vec<Belief>> {
+fn beliefs(nature: Nature, arms: &[Arm], statistics: &Statistics) -> Result<Vec<Belief>> {
+    let lower_is_better = statistics.lower_is_better;
     if nature == Nature::Share {
-        return shares(arms, lower_is_better);
+        return shares(arms, statistics);
     }
-    let posteriors = arms.iter().map(|arm| bell(nature, arm.estimate)).collect::<Result<Vec<_>>>()?;
+    let posteriors = arms.iter().map(|arm| bell(nature, arm.estimate, statistics.prior)).collect::<Result<Vec<_>>>()?;
     // The smallest of several values is the largest of their opposites.
     let compared: Vec<BellPosterior> =
         posteriors.iter().map(|posterior| if lower_is_better { posterior.mirrored() } else { *posterior }).collect();
@@ -207,21 +174,35 @@ fn beliefs(nature: Nature, arms: &[Arm], lower_is_better: bool) -> Result<Vec<Be
     Ok(posteriors.iter().zip(standings).map(belief).collect())
 }
 
-fn bell(nature: Nature, estimate: Estimate) -> Result<BellPosterior> {
+fn bell(nature: Nature, estimate: Estimate, prior: Option<Prior>) -> Result<BellPosterior> {
     let scale = estimate.variance().sqrt();
-    match nature {
-        Nature::Mean => BellPosterior::student(estimate.value, scale, estimate.count - 1.0),
-        Nature::Share | Nature::Ratio | Nature::Quantile => BellPosterior::normal(estimate.value, scale),
+    match (nature, prior) {
+        (Nature::Mean, Some(Prior::Mean { mu, kappa, alpha, beta })) => {
+            let prior = NormalInverseGamma { mu, kappa, alpha, beta };
+            prior.updated(estimate.count, estimate.value, estimate.unit_variance)?.mean()
+        }
+        (Nature::Mean, _) => BellPosterior::student(estimate.value, scale, estimate.count - 1.0),
+        (Nature::Share | Nature::Ratio | Nature::Quantile, _) => BellPosterior::normal(estimate.value, scale),
     }
 }
 
-fn shares(arms: &[Arm], lower_is_better: bool) -> Result<Vec<Belief>> {
+/// The posterior of a share: Beta, from the metric's prior or a flat one.
+fn share(arm: &Arm, prior: Option<Prior>) -> Result<Beta> {
+    let (alpha, beta) = match prior {
+        Some(Prior::Share { alpha, beta }) => (alpha, beta),
+        _ => (1.0, 1.0),
+    };
+    let did = (arm.estimate.value * arm.estimate.count).round();
+    Beta::new(alpha + did, beta + arm.estimate.count - did)
+}
+
+fn shares(arms: &[Arm], statistics: &Statistics) -> Result<Vec<Belief>> {
+    let lower_is_better = statistics.lower_is_better;
     // Of those that did it, or, where fewer are better, of those that did not.
     let posterior = |arm: &Arm| {
-        let did = (arm.estimate.value * arm.estimate.count).round();
-        let did_not = arm.estimate.count - did;
-        let (good, bad) = if lower_is_better { (did_not, did) } else { (did, did_not) };
-        Posterior::beta(1.0 + good, 1.0 + bad)
+        let share = share(arm, statistics.prior)?;
+        let (good, bad) = if lower_is_better { (share.b(), share.a()) } else { (share.a(), share.b()) };
+        Posterior::beta(good, bad)
     };
     let posteriors = arms.iter().map(posterior).collect::<Result<Vec<Posterior>>>()?;
     let belief = |(own, standing): (&Posterior, Standing)| {
@@ -244,7 +225,7 @@ mod tests {
             value: moments.mean(),
             unit_variance: moments.variance().unwrap(),
         };
-        Arm { variant: variant.into(), estimate, moments, has_covariate: true }
+        Arm { variant: variant.into(), estimate, moments, has_covariate: true, covaried: None }
     }
 
     #[test]
@@ -289,6 +270,7 @@ mod tests {
             estimate: Estimate { count: 120.0, value, unit_variance: value * (1.0 - value) },
             moments: Moments::default(),
             has_covariate: false,
+            covaried: None,
         };
         let compared = compare(
             Nature::Share,

@@ -119,7 +119,7 @@ impl Beta {
     }
 
     /// `logit(x) - ln(a / b)`, accurate near the mean, where the two cancel.
-    fn offset(&self, x: f64) -> f64 {
+    pub(super) fn offset(&self, x: f64) -> f64 {
         if x <= 0.0 {
             return f64::NEG_INFINITY;
         } else if x >= 1.0 {
@@ -210,7 +210,7 @@ impl Gamma {
     }
 
     /// `ln(x rate / shape)`, accurate near the mean.
-    fn offset(&self, x: f64) -> f64 {
+    pub(super) fn offset(&self, x: f64) -> f64 {
         if x <= 0.0 { f64::NEG_INFINITY } else { log_ratio((x, self.rate), (self.shape, 1.0)) }
     }
 }

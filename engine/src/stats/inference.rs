@@ -47,7 +47,7 @@ impl Estimate {
         self.unit_variance / self.count
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let is_usable = self.count >= 2.0 && self.value.is_finite() && self.unit_variance >= 0.0;
         if is_usable && self.count.is_finite() && self.unit_variance.is_finite() {
             return Ok(());

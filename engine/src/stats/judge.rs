@@ -11,7 +11,7 @@ use crate::stats::legacy_funnel::{self, FunnelArm};
 use crate::stats::legacy_trend::{self, TrendArm};
 use crate::stats::second;
 use crate::stats::{
-    FunnelCell, FunnelCells, Judgement, Measured, Observations, Significance, TrendCell, TrendCells, observe,
+    FunnelCell, FunnelCells, Judgement, Measured, Observations, Significance, TrendCell, TrendCells, observe_fully,
 };
 
 /// Whether a metric could be decided, and how.
@@ -80,7 +80,7 @@ pub fn judge(plan: &Plan, measured: &Measured) -> Result<Outcome> {
     match measured {
         Measured::Units(cells) => match &plan.measure {
             Measure::Units(measure) => {
-                Ok(Outcome::Observed(Box::new(observe(measure, &cells.variants, &plan.statistics)?)))
+                Ok(Outcome::Observed(Box::new(observe_fully(measure, cells, &plan.statistics)?)))
             }
             Measure::Trend(_) | Measure::Funnel(_) => Err(Error::bug("units were measured for another kind of metric")),
         },

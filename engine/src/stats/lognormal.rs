@@ -41,6 +41,21 @@ impl LogNormal {
         Err(Error::invalid_field("log_mean", "out_of_range", message))
     }
 
+    /// The mean of the logarithm.
+    pub(super) fn log_mean(&self) -> f64 {
+        self.log_mean
+    }
+
+    /// The standard deviation of the logarithm.
+    pub(super) fn log_sd(&self) -> f64 {
+        self.log_sd
+    }
+
+    /// The reciprocal of the value.
+    pub(super) fn inverse(&self) -> Self {
+        Self { log_mean: -self.log_mean, ..*self }
+    }
+
     /// The mean of the value.
     #[must_use]
     pub fn mean(&self) -> f64 {

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::model::table_metric::TableValue;
-use crate::plan::{BASELINE, Statistics, UnitMeasure, UnitValue};
-use crate::stats::UnitCell;
+use crate::plan::{Statistics, UnitMeasure, UnitValue};
 use crate::stats::comparison::{self, Arm, Comparisons, Nature};
 use crate::stats::inference::Estimate;
+use crate::stats::slices::compare_slices;
+use crate::stats::{SliceComparison, TableMetricCells, UnitCell, UnitCells};
 
 /// The observed values of a modern metric, and how its variants compare.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,9 @@ pub struct Observations {
     /// How the variants that lack nothing compare; empty when the baseline lacks something.
     #[serde(default)]
     pub comparisons: Comparisons,
+    /// How they compare within each slice, in the order of the slices. A result tells it with the slices, and has none here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<IndexMap<String, SliceComparison>>,
 }
 
 /// What a variant lacks to be judged (M-66).
@@ -84,28 +88,76 @@ impl UnitCell {
 /// # Errors
 /// As [`comparison::compare`].
 pub fn observe(measure: &UnitMeasure, variants: &[UnitCell], statistics: &Statistics) -> Result<Observations> {
+    observations(&seen(measure, variants, statistics), nature(measure), statistics)
+}
+
+/// As [`observe`], with what takes longer: the posteriors of differences, and, where the metric is broken down, the slices as a
+/// family and as strata.
+///
+/// # Errors
+/// As [`comparison::compare`].
+pub fn observe_fully(measure: &UnitMeasure, cells: &UnitCells, statistics: &Statistics) -> Result<Observations> {
+    let (seen, nature) = (seen(measure, &cells.variants, statistics), nature(measure));
+    let mut observations = observations(&seen, nature, statistics)?;
+    let (comparisons, slices) = (&mut observations.comparisons, &cells.breakdowns);
+    comparison::poststratify_all(comparisons, nature, slices, &statistics.config.baseline, statistics)?;
+    comparison::believe_all(comparisons, nature, &arms(&seen), statistics)?;
+    let within = |variants: &[UnitCell], statistics: &Statistics| observe(measure, variants, statistics);
+    observations.slices = compare_slices(slices, statistics, within)?;
+    Ok(observations)
+}
+
+/// The variants as they were observed, the baseline first.
+fn seen(measure: &UnitMeasure, variants: &[UnitCell], statistics: &Statistics) -> Vec<Seen> {
+    let baseline = &statistics.config.baseline;
     let mut ordered: Vec<&UnitCell> = variants.iter().collect();
-    ordered.sort_by_key(|cell| cell.variant != BASELINE);
+    ordered.sort_by_key(|cell| cell.variant != *baseline);
     let has_covariate = measure.covariate_microseconds.is_some();
     let nature = nature(measure);
     let seen = ordered
         .iter()
-        .map(|cell| Seen::new(nature, has_covariate, cell, cell.value(measure), shortfalls(measure, cell)));
-    observations(&seen.collect::<Vec<_>>(), nature, statistics)
+        .map(|cell| Seen::new(nature, has_covariate, cell, cell.value(measure), shortfalls(measure, cell, baseline)));
+    seen.collect()
 }
 
 /// The observed values of a metric of a table, and how they compare; the first cell is the baseline's.
 ///
 /// # Errors
 /// As [`comparison::compare`].
-pub fn observe_table(value: &TableValue, cells: &[UnitCell], has_covariate: bool) -> Result<Observations> {
-    let Some(baseline) = cells.first() else { return Ok(Observations::default()) };
-    let nature = match value {
-        TableValue::Quantile { .. } => Nature::Quantile,
-        TableValue::Ratio { .. } => Nature::Ratio,
-        TableValue::Mean { .. } => Nature::Mean,
-        TableValue::Proportion { .. } => Nature::Share,
-    };
+pub fn observe_table(
+    value: &TableValue,
+    cells: &[UnitCell],
+    has_covariate: bool,
+    statistics: &Statistics,
+) -> Result<Observations> {
+    observations(&seen_in_table(value, cells, has_covariate), nature_of_table(value), statistics)
+}
+
+/// As [`observe_table`], with what takes longer, as [`observe_fully`].
+///
+/// # Errors
+/// As [`comparison::compare`].
+pub fn observe_table_fully(
+    value: &TableValue,
+    cells: &TableMetricCells,
+    has_covariate: bool,
+    statistics: &Statistics,
+) -> Result<Observations> {
+    let (seen, nature) = (seen_in_table(value, &cells.variants, has_covariate), nature_of_table(value));
+    let mut observations = observations(&seen, nature, statistics)?;
+    let baseline = cells.variants.first().map_or("", |cell| cell.variant.as_str());
+    let comparisons = &mut observations.comparisons;
+    comparison::poststratify_all(comparisons, nature, &cells.breakdowns, baseline, statistics)?;
+    comparison::believe_all(comparisons, nature, &arms(&seen), statistics)?;
+    let within =
+        |variants: &[UnitCell], statistics: &Statistics| observe_table(value, variants, has_covariate, statistics);
+    observations.slices = compare_slices(&cells.breakdowns, statistics, within)?;
+    Ok(observations)
+}
+
+fn seen_in_table(value: &TableValue, cells: &[UnitCell], has_covariate: bool) -> Vec<Seen> {
+    let Some(baseline) = cells.first() else { return Vec::new() };
+    let nature = nature_of_table(value);
     let observed = |cell: &UnitCell| match nature {
         Nature::Quantile => cell.quantile.map(|quantile| quantile.value),
         Nature::Ratio => cell.ratio(),
@@ -115,8 +167,17 @@ pub fn observe_table(value: &TableValue, cells: &[UnitCell], has_covariate: bool
         let is_baseline_of_means = nature != Nature::Quantile && cell.variant == baseline.variant;
         lacking(cell, nature == Nature::Share, is_baseline_of_means)
     };
-    let seen = cells.iter().map(|cell| Seen::new(nature, has_covariate, cell, observed(cell), lacks(cell)));
-    observations(&seen.collect::<Vec<_>>(), nature, &Statistics::default())
+    cells.iter().map(|cell| Seen::new(nature, has_covariate, cell, observed(cell), lacks(cell))).collect()
+}
+
+/// What kind of number a metric of a table comes to.
+fn nature_of_table(value: &TableValue) -> Nature {
+    match value {
+        TableValue::Quantile { .. } => Nature::Quantile,
+        TableValue::Ratio { .. } => Nature::Ratio,
+        TableValue::Mean { .. } => Nature::Mean,
+        TableValue::Proportion { .. } => Nature::Share,
+    }
 }
 
 /// A variant as it was observed.
@@ -152,16 +213,19 @@ fn observations(seen: &[Seen], nature: Nature, statistics: &Statistics) -> Resul
     let compared = seen.first().and_then(|baseline| baseline.value).filter(|value| *value != 0.0);
     let lift = |seen: &Seen| Some((seen.variant.clone(), seen.value? / compared? - 1.0));
     let lacking = seen.iter().filter(|seen| !seen.shortfalls.is_empty());
-    // Without a baseline there is nothing to compare with.
-    let has_baseline = seen.first().is_some_and(|baseline| baseline.arm.is_some());
-    let arms: Vec<Arm> =
-        if has_baseline { seen.iter().filter_map(|seen| seen.arm.clone()).collect() } else { Vec::new() };
     Ok(Observations {
         value,
         relative_lift: seen.iter().skip(1).filter_map(lift).collect(),
         shortfalls: lacking.map(|seen| (seen.variant.clone(), seen.shortfalls.clone())).collect(),
-        comparisons: comparison::compare(nature, &arms, statistics)?,
+        comparisons: comparison::compare(nature, &arms(seen), statistics)?,
+        slices: Vec::new(),
     })
+}
+
+/// What is compared; without a baseline there is nothing to compare with.
+fn arms(seen: &[Seen]) -> Vec<Arm> {
+    let has_baseline = seen.first().is_some_and(|baseline| baseline.arm.is_some());
+    if has_baseline { seen.iter().filter_map(|seen| seen.arm.clone()).collect() } else { Vec::new() }
 }
 
 fn arm(nature: Nature, has_covariate: bool, cell: &UnitCell, value: f64) -> Option<Arm> {
@@ -178,7 +242,25 @@ fn arm(nature: Nature, has_covariate: bool, cell: &UnitCell, value: f64) -> Opti
         estimate: Estimate { count, value, unit_variance },
         moments: *moments,
         has_covariate,
+        covaried: cell.covaried.clone(),
     })
+}
+
+/// The variance per unit of a metric's value; `None` of less than two units.
+#[must_use]
+pub fn unit_variance(measure: &UnitMeasure, cell: &UnitCell) -> Option<f64> {
+    arm(nature(measure), false, cell, 0.0).map(|arm| arm.estimate.unit_variance)
+}
+
+/// The share of the variance of a mean or a share that its single covariate explains; 0 where there is none.
+#[must_use]
+pub fn variance_explained(measure: &UnitMeasure, cell: &UnitCell) -> f64 {
+    let (own, other) = (cell.moments.second_moment, &cell.moments.other);
+    let has_covariate = measure.covariate_microseconds.is_some() && nature(measure) != Nature::Ratio;
+    if !has_covariate || own <= 0.0 || other.second_moment <= 0.0 {
+        return 0.0;
+    }
+    (other.co_moment / own * (other.co_moment / other.second_moment)).clamp(0.0, 1.0)
 }
 
 fn nature(measure: &UnitMeasure) -> Nature {
@@ -190,10 +272,10 @@ fn nature(measure: &UnitMeasure) -> Nature {
     }
 }
 
-fn shortfalls(measure: &UnitMeasure, cell: &UnitCell) -> Vec<Shortfall> {
+fn shortfalls(measure: &UnitMeasure, cell: &UnitCell, baseline: &str) -> Vec<Shortfall> {
     let is_share = matches!(measure.value, UnitValue::Funnel(_) | UnitValue::Retention(_));
     let has_mean = !matches!(measure.value, UnitValue::Quantile { .. });
-    lacking(cell, is_share, has_mean && cell.variant == BASELINE)
+    lacking(cell, is_share, has_mean && cell.variant == baseline)
 }
 
 fn lacking(cell: &UnitCell, is_share: bool, is_baseline_of_means: bool) -> Vec<Shortfall> {

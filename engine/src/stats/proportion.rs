@@ -71,7 +71,7 @@ impl Share {
         share * (1.0 - share) / self.trials
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let is_possible = self.trials > 0.0 && self.trials.is_finite() && (0.0..=self.trials).contains(&self.successes);
         if is_possible {
             return Ok(());

@@ -49,6 +49,21 @@ impl Quadrature {
         Self { nodes, weights, running }
     }
 
+    /// The Legendre coefficients of the polynomial that has the given values at the nodes: `(2 n + 1) / 2` times the integral of
+    /// `P_n` with it, which the rule gives exactly.
+    pub(super) fn coefficients(&self, values: &Nodal) -> Nodal {
+        let mut coefficients = [0.0; NODES];
+        for ((node, weight), value) in self.nodes.iter().zip(&self.weights).zip(values) {
+            let at_node = legendre(*node);
+            let mut factor = 0.5;
+            for (coefficient, polynomial) in coefficients.iter_mut().zip(at_node) {
+                *coefficient += factor * weight * value * polynomial;
+                factor += 1.0;
+            }
+        }
+        coefficients
+    }
+
     /// The integral of a function over a panel of half-width 1, given at the nodes.
     pub(super) fn integral(&self, values: &Nodal) -> f64 {
         self.weights.iter().zip(values).map(|(weight, value)| weight * value).sum()
@@ -69,6 +84,20 @@ impl Quadrature {
         integrals.reverse();
         integrals
     }
+}
+
+/// The value at `x` of a polynomial, given by its Legendre coefficients, and its integral from -1 to `x`.
+pub(super) fn running_integral(coefficients: &Nodal, x: f64) -> (f64, f64) {
+    let at_x = legendre(x);
+    let value = coefficients.iter().zip(&at_x).map(|(coefficient, value)| coefficient * value).sum();
+    // The integral of P_n from -1 to x is (P_(n+1)(x) - P_(n-1)(x)) / (2 n + 1), that of P_0 is x + 1.
+    let mut integral = coefficients[0] * (x + 1.0);
+    let mut twice_degree_and_one = 3.0;
+    for n in 1..NODES {
+        integral += coefficients[n] * (at_x[n + 1] - at_x[n - 1]) / twice_degree_and_one;
+        twice_degree_and_one += 2.0;
+    }
+    (value, integral)
 }
 
 /// The Legendre polynomials of degree 0 to `NODES` at `x`.
@@ -103,6 +132,11 @@ mod tests {
             assert!((RULE.integral(&values) - (primitive(1.0) - primitive(-1.0))).abs() < 1e-15);
             for (node, integral) in RULE.nodes.iter().zip(RULE.integrals_from_left(&values)) {
                 assert!((integral - (primitive(*node) - primitive(-1.0))).abs() < 1e-15, "degree {degree}");
+            }
+            for x in [-1.0, -0.3, 0.77, 1.0] {
+                let (value, integral) = running_integral(&RULE.coefficients(&values), x);
+                assert!((value - f64::powi(x, power)).abs() < 1e-14, "degree {degree}");
+                assert!((integral - (primitive(x) - primitive(-1.0))).abs() < 1e-14, "degree {degree}");
             }
             for (node, integral) in RULE.nodes.iter().zip(RULE.integrals_to_right(&values)) {
                 assert!((integral - (primitive(1.0) - primitive(*node))).abs() < 1e-15, "degree {degree}");

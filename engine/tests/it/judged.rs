@@ -163,7 +163,7 @@ fn settings_that_are_not_understood_are_refused() {
         (json!({"frequentist": {"alpha": 5.0}}), "stats_config.frequentist.alpha"),
         (json!({"frequentist": {"difference_type": "ratio"}}), "stats_config.frequentist.difference_type"),
         (json!({"bayesian": {"prior": {"mean": 1}}}), "stats_config.bayesian.prior.variance"),
-        (json!({"baseline_variant_key": "test"}), "stats_config.baseline_variant_key"),
+        (json!({"baseline_variant_key": "tset"}), "stats_config.baseline_variant_key"),
     ] {
         let message = refusal(config.clone());
         assert!(message.contains(place), "{config}: {message}");
@@ -251,7 +251,7 @@ fn a_mismatch_of_the_split_is_told_with_the_day_it_comes_from() {
     log.experiment(
         &json!({"metrics": [{"kind": "ExperimentMetric", "metric_type": "mean", "source": {"event": "buy"}}]}),
     );
-    let view = log.lab.exposure_view("checkout", request().as_of).unwrap();
+    let view = log.lab.exposure_view("checkout", request().as_of, &[]).unwrap();
     let ratio = view.sample_ratio.unwrap();
     assert_eq!(ratio.expected_counts, [1050.0, 1050.0]);
     assert!(ratio.is_mismatch && ratio.anytime_p_value > ratio.p_value);

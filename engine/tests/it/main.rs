@@ -14,9 +14,12 @@
 mod actions;
 mod analyze;
 mod audit;
+mod beliefs;
 mod catalog;
 mod conformance;
+mod covariates;
 mod deliveries;
+mod diagnostics;
 mod documents;
 mod errors;
 mod event_store;

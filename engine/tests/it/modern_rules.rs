@@ -186,7 +186,7 @@ fn units_of_several_variants_are_shown_both_ways_with_the_worst_case() {
     assert_eq!(otherwise, [2.0, 14.0]);
     let bounds: Vec<_> = several_variants.mean_bounds.iter().map(|bounds| (bounds.least, bounds.greatest)).collect();
     assert_eq!(bounds, [(2.0, 6.0), (4.0, 7.0)]);
-    let view = log.lab.exposure_view("checkout", now()).unwrap();
+    let view = log.lab.exposure_view("checkout", now(), &[]).unwrap();
     assert_eq!((view.totals["$multiple"], view.flickering_units), (1, 0));
 }
 

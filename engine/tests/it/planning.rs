@@ -2,10 +2,12 @@
 
 use abduck::results::Calibration;
 use abduck::stats::calibration::{CalibratedMethod, MethodCalibration};
+use abduck::stats::modern::sequential::Layout;
+use abduck::stats::past::Goal;
 use abduck::stats::power::Means;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Log, event, request};
+use crate::support::{Log, at, event, request};
 
 /// People who come over six days, spend unevenly, and spent before in a way that tells of it.
 fn shop(stats_config: &Value) -> Log {
@@ -164,4 +166,66 @@ fn one_unit_that_makes_the_result_is_found_by_leaving_it_out() {
     let error = log.lab.influence("checkout", &buyers(), as_of, 1).unwrap_err();
     assert_eq!(error.code(), "unsupported");
     assert_eq!(log.lab.influence("checkout", &revenue(), as_of, 0).unwrap_err().code(), "out_of_range");
+}
+
+#[test]
+fn the_past_says_how_long_an_experiment_takes() {
+    // Every day ten new people view, and those of the day before come again; of ten, four buy within an hour.
+    let mut events = Vec::new();
+    for day in 1..=20 {
+        for person in 0..10 {
+            let id = format!("{day}-{person}");
+            let time = |hour: u32| format!("2024-01-{day:02}T{hour:02}:00:00Z");
+            events.push(event(&id, "view", &time(10), &json!({"internal": person == 9})));
+            if person < 4 {
+                events.push(event(&id, "buy", &time(11), &json!({})));
+            }
+            if day > 1 {
+                events.push(event(
+                    &format!("{}-{person}", day - 1),
+                    "view",
+                    &time(12),
+                    &json!({"internal": person == 9}),
+                ));
+            }
+        }
+    }
+    let mut log = Log::of(&events);
+    let metric = json!({"metric_type": "funnel", "series": [{"event": "buy"}], "conversion_window": 2, "conversion_window_unit": "hour"});
+    let metric = metric.as_object().unwrap();
+    let question = |exposure: Value, days: u32| abduck::PastQuestion {
+        exposure: exposure.as_object().unwrap().clone(),
+        days,
+        filter_test_accounts: false,
+        goal: Goal { lift: 0.5, power: 0.8, variants: 2, layout: Layout::default() },
+    };
+    let view = json!({"event": "view"});
+    let plan = log.lab.plan_from_past(metric, &question(view.clone(), 10), at("2024-01-21T00:00:00Z")).unwrap();
+    // The last ten days: on the first, those of the day before come, too.
+    assert_eq!(plan.arrivals, [20, 10, 10, 10, 10, 10, 10, 10, 10, 10]);
+    assert_eq!(plan.units, 110);
+    // Those who had come the day before do not buy again.
+    assert!((plan.value - 40.0 / 110.0).abs() < 1e-12, "{}", plan.value);
+    let variance = plan.value * (1.0 - plan.value) * 110.0 / 109.0;
+    assert!((plan.unit_variance - variance).abs() < 1e-12);
+    let design = Means { standard_deviation: plan.unit_variance.sqrt(), ratio: 1.0, alpha: 0.05 };
+    let per_variant = design.units(0.5 * plan.value, 0.8).unwrap().ceil();
+    assert_eq!(plan.needs[0].units, 2.0 * per_variant);
+    let missing = (plan.needs[0].units - 110.0) / 10.0;
+    assert_eq!((plan.needs[0].days, plan.needs[0].is_extrapolated), (Some(10.0 + missing.ceil()), true));
+    // Only insiders, and the other refusals.
+    let insiders =
+        json!({"event": "view", "properties": [{"key": "internal", "value": ["true"], "operator": "exact"}]});
+    let error = log.lab.plan_from_past(metric, &question(insiders, 10), at("2024-01-21T00:00:00Z")).unwrap_err();
+    assert_eq!(error.code(), "not_ready");
+    for (exposure, days, code) in [
+        (json!({"event": "never"}), 10, "not_ready"),
+        (json!({"event": "$feature_flag_called"}), 10, "invalid_input"),
+        (json!({"evnt": "view"}), 10, "invalid_input"),
+        (view.clone(), 0, "out_of_range"),
+    ] {
+        let error =
+            log.lab.plan_from_past(metric, &question(exposure.clone(), days), at("2024-01-21T00:00:00Z")).unwrap_err();
+        assert_eq!(error.code(), code, "{exposure}: {error}");
+    }
 }

@@ -39,7 +39,7 @@ fn metrics() -> Value {
         {"name": "Conversion", "filters": {"insight": "funnels", "events": [{"id": "view", "order": 0}, {"id": "buy", "order": 1}]}},
         {"name": "Nothing", "filters": {"events": [{"id": "nothing"}]}},
         {"name": "Paths", "filters": {"insight": "PATHS", "events": [{"id": "buy"}]}},
-        {"name": "Wrong", "filters": {"events": [{"id": "buy", "math": "hogql"}]}},
+        {"name": "Wrong", "filters": {"events": [{"id": "buy", "math": "weekly_active"}]}},
     ])
 }
 

@@ -17,7 +17,7 @@ pub use shuffle::{Shuffle, shuffle};
 pub use table::measure_table;
 pub use without::{WithoutLargest, without_largest};
 
-use self::reduce::reduce;
+pub use self::reduce::reduce;
 
 use arrow::array::RecordBatch;
 

@@ -83,6 +83,9 @@ fn standing(measure: &UnitMeasure, exposure: Option<(&UnitRecord, Counted)>, pla
         .is_some_and(|reach| (record.first_exposure.saturating_sub(reach)..record.first_exposure).contains(&timestamp));
     if is_covariate {
         Standing::Covariate
+    } else if source + measure.further_covariates >= measure.sources.len() {
+        // It is looked at before the exposure only.
+        if timestamp < record.first_exposure { Standing::TooEarly } else { Standing::TooLate }
     } else if timestamp < window.from {
         Standing::TooEarly
     } else if timestamp > window.to {

@@ -141,7 +141,7 @@ const RETENTION: [&str; 6] = [
 ];
 
 /// The most sources of a metric: the steps of a funnel and its exclusions together.
-const SOURCES_MAX: usize = 30;
+pub(super) const SOURCES_MAX: usize = 30;
 
 /// The longest retention: a century of days.
 const PERIODS_MAX: i64 = 36_500;

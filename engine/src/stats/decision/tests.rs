@@ -18,6 +18,8 @@ fn metric(name: &str, role: DecisionRole, variants: &[(&str, [f64; 2], f64)]) ->
         let difference = 0.5 * (relative[0] + relative[1]);
         let anytime_valid = inference(*relative, *p_value);
         let comparison = Comparison {
+            believed: None,
+            poststratified: None,
             difference,
             standard_error: 1.0,
             fixed_horizon: anytime_valid.clone(),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::stats::Moments;
+use crate::stats::adjust::MultiMoments;
 
 /// What the variants came to, and the units that were left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub struct UnitCell {
     pub units_by_step: Vec<u64>,
     /// The quantile of the values, if the metric is one.
     pub quantile: Option<QuantileCell>,
+    /// The moments of the value, of a ratio the denominator, and several covariates, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covaried: Option<MultiMoments>,
 }
 
 /// A quantile of values, and how sure it is.

@@ -241,7 +241,7 @@ fn malformed_filters_are_refused_by_place_and_code() {
         (json!({"key": "a", "operator": "is_date_before", "value": "01/02/03"}), "invalid_date", "01/02/03"),
         (json!({"type": "group", "key": "a", "value": 1}), "invalid_input", "group_type_index"),
         (json!({"type": "group", "key": "a", "value": 1, "group_type_index": 5}), "invalid_input", "group_type_index"),
-        (json!({"type": "session", "key": "$entry_current_url", "value": "/"}), "unsupported", "$entry_current_url"),
+        (json!({"type": "session", "key": "$channel_type", "value": "/"}), "unsupported", "$channel_type"),
         (json!({"type": "cohort", "key": "id", "value": "staff"}), "invalid_input", "not the number of a cohort"),
         (json!({"type": "cohort", "key": "id"}), "invalid_input", "needs the cohort's number"),
         (

@@ -8,10 +8,12 @@ use crate::kernel::units::UnitRecord;
 use crate::model::experiment_metric::QuantileOf;
 use crate::model::exposure_criteria::SeveralVariants;
 use crate::plan::{UnitMeasure, UnitValue};
+use crate::stats::adjust::MultiMoments;
 use crate::stats::{BreakdownCells, Moments, SeveralVariantsCells, UnitCell, UnitCells};
 
-/// Sums up the records of all exposed units.
-pub(super) fn reduce(variants: &[String], measure: &UnitMeasure, records: &[UnitRecord]) -> UnitCells {
+/// Sums up the records of all exposed units, per variant.
+#[must_use]
+pub fn reduce(variants: &[String], measure: &UnitMeasure, records: &[UnitRecord]) -> UnitCells {
     let mature: Vec<&UnitRecord> = records.iter().filter(|record| record.is_mature).collect();
     let cells = |records: &[&UnitRecord], handling| {
         let kept = kept(records, handling);
@@ -60,8 +62,26 @@ pub(super) fn cells(variants: &[String], measure: &UnitMeasure, records: &[&Unit
             }
             _ => None,
         },
+        covaried: covaried(measure, units.iter().map(|index| (clamped[*index], records[*index]))),
     };
     variants.iter().zip(by_variant).map(cell).collect()
+}
+
+/// The moments of values and covariates, where there are several covariates. Values that are too large for their squares to be
+/// numbers have none.
+fn covaried<'a>(
+    measure: &UnitMeasure,
+    units: impl Iterator<Item = ((f64, f64), &'a UnitRecord)>,
+) -> Option<MultiMoments> {
+    if measure.covariate_sources().is_empty() {
+        return None;
+    }
+    let is_ratio = matches!(measure.value, UnitValue::Ratio);
+    let row = |((value, other), record): ((f64, f64), &UnitRecord)| {
+        let outcome = if is_ratio { vec![value, other] } else { vec![value] };
+        [outcome, record.covariates.clone()].concat()
+    };
+    MultiMoments::of(&units.map(row).collect::<Vec<_>>()).ok()
 }
 
 /// The value of each unit and its second value: what it is divided by, or its covariate.

@@ -9,19 +9,22 @@ use crate::kernel::columns::{TableColumns, TextColumn};
 use crate::model::experiment_metric::Outliers;
 use crate::model::table_metric::{MissingValues, TableMetric, TableQuestion, TableValue};
 use crate::plan::table_variants;
+use crate::stats::adjust::MultiMoments;
 use crate::stats::{BreakdownCells, Moments, TableCells, TableMetricCells, UnitCell};
 
 /// The most combinations of values that a table is broken down by.
 const PARTS_MAX: usize = 1_000;
 
 /// A unit that counts in a metric.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Unit {
     row: usize,
     variant: usize,
     value: f64,
-    /// What the value is divided by, or the covariate; 0 without either.
+    /// What the value is divided by, or the first covariate; 0 without either.
     other: f64,
+    /// The covariates.
+    covariates: Vec<f64>,
 }
 
 /// Sums up a table with one row per unit.
@@ -81,6 +84,7 @@ fn units(
     if missing_units > 0 && missing.is_none() {
         return Err(missing_values(name, &columns, &numbers, rows));
     }
+    let covariates_from = columns.len() - metric.covariates.len();
     let filled = |number: f64| if number.is_nan() { 0.0 } else { number };
     let counted = rows.iter().filter(|(row, _)| missing == Some(MissingValues::Zero) || !is_missing(*row));
     let units = counted.map(|&(row, variant)| {
@@ -93,7 +97,9 @@ fn units(
             ))
             .hint("take the mean instead, or name a column of 0 and 1, or of true and false"));
         }
-        Ok(Unit { row, variant, value, other: numbers.get(1).map_or(0.0, |column| filled(column[row])) })
+        let other = numbers.get(1).map_or(0.0, |column| filled(column[row]));
+        let covariates = numbers[covariates_from.min(numbers.len())..].iter().map(|column| filled(column[row]));
+        Ok(Unit { row, variant, value, other, covariates: covariates.collect() })
     });
     Ok((units.collect::<Result<_>>()?, missing_units as u64))
 }
@@ -120,23 +126,39 @@ fn cells(metric: &TableMetric, variants: &[String], units: &[Unit]) -> Vec<UnitC
     let (values, others) = outliers(metric);
     let values = Bounds::of(&values, units.iter().map(|unit| unit.value));
     let others = Bounds::of(&others, units.iter().map(|unit| unit.other));
-    let mut by_variant: Vec<Vec<(f64, f64)>> = vec![Vec::new(); variants.len()];
+    let mut by_variant: Vec<Vec<Unit>> = vec![Vec::new(); variants.len()];
     for unit in units {
-        by_variant[unit.variant].push((values.clamp(unit.value), others.clamp(unit.other)));
+        let (value, other) = (values.clamp(unit.value), others.clamp(unit.other));
+        by_variant[unit.variant].push(Unit { value, other, ..unit.clone() });
     }
-    let cell = |(variant, pairs): (&String, Vec<(f64, f64)>)| UnitCell {
+    let cell = |(variant, units): (&String, Vec<Unit>)| UnitCell {
         variant: variant.clone(),
-        moments: Moments::of(&pairs),
+        moments: Moments::of(&units.iter().map(|unit| (unit.value, unit.other)).collect::<Vec<_>>()),
         units_by_step: Vec::new(),
         quantile: match &metric.value {
             TableValue::Quantile { level, .. } => {
-                let values: Vec<f64> = pairs.iter().map(|(value, _)| *value).collect();
+                let values: Vec<f64> = units.iter().map(|unit| unit.value).collect();
                 quantile(*level, &values.chunks(1).collect::<Vec<_>>())
             }
             TableValue::Mean { .. } | TableValue::Proportion { .. } | TableValue::Ratio { .. } => None,
         },
+        covaried: covaried(metric, &units),
     };
     variants.iter().zip(by_variant).map(cell).collect()
+}
+
+/// The moments of values and covariates, where these are more than stand beside a value. Values that are too large for their squares
+/// to be numbers have none.
+fn covaried(metric: &TableMetric, units: &[Unit]) -> Option<MultiMoments> {
+    let is_ratio = matches!(metric.value, TableValue::Ratio { .. });
+    if metric.covariates.len() <= usize::from(!is_ratio) {
+        return None;
+    }
+    let row = |unit: &Unit| {
+        let outcome = if is_ratio { vec![unit.value, unit.other] } else { vec![unit.value] };
+        [outcome, unit.covariates.clone()].concat()
+    };
+    MultiMoments::of(&units.iter().map(row).collect::<Vec<_>>()).ok()
 }
 
 /// How values and second values are clamped.
@@ -181,7 +203,7 @@ fn parts(question: &TableQuestion, table: &TableColumns, rows: &[(usize, usize)]
 fn breakdowns(metric: &TableMetric, variants: &[String], parts: &Parts, units: &[Unit]) -> Vec<BreakdownCells> {
     let mut by_part: Vec<Vec<Unit>> = vec![Vec::new(); parts.values.len()];
     for unit in units {
-        by_part[parts.of_row[&unit.row]].push(*unit);
+        by_part[parts.of_row[&unit.row]].push(unit.clone());
     }
     let part = |(values, units): (&Vec<Option<String>>, Vec<Unit>)| BreakdownCells {
         values: values.clone(),
