@@ -3,9 +3,9 @@
 >>> from abduck import differences, stats
 >>> believed = differences.believe(stats.Share(100, 1000), stats.Share(130, 1000))
 >>> round(believed.probability_of_larger_treatment, 4)
-0.9823
+0.9822
 >>> round(differences.believe(stats.Share(100, 1000), stats.Share(130, 1000), relative=True).median, 3)
-0.299
+0.298
 """
 
 from __future__ import annotations
