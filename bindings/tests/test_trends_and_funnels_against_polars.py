@@ -1,4 +1,4 @@
-"""Compatible trends and funnels over random logs, computed by abduck and as joins and aggregates in Polars: equal counts.
+"""Compatible trends and funnels over random logs, by abduck and as joins and aggregates in Polars: equal counts.
 
 A third answer beside the engine and the slow oracle of its own tests. No person has two events at one instant, and
 no event fits two steps, so that the order of rows says nothing.

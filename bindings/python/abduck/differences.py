@@ -1,4 +1,4 @@
-"""Differences of two arms by themselves: believed, with covariates taken out, stratum by stratum; and what the past teaches.
+"""Differences of two arms by themselves: believed, adjusted, stratum by stratum; and what the past teaches.
 
 >>> from abduck import differences, stats
 >>> believed = differences.believe(stats.Share(100, 1000), stats.Share(130, 1000))
@@ -120,7 +120,7 @@ def believe(
         points: The number of points of the density's curve, for a plot.
 
     Raises:
-        InvalidError: The arms are of different kinds, or the control may not be positive where shares of it are asked for.
+        InvalidError: The arms are of different kinds, or shares are asked for of a control that need not be positive.
     """
     data = stats._statistic(
         "believed",
