@@ -1,7 +1,8 @@
 # abduck: everything a developer types. `make help` lists the targets.
 #
 # Variables: PYTHON=python3.12 names the interpreter, CARGO_TARGET_DIR the build folder,
-# BUNDLED=1 compiles DuckDB in instead of linking a prepared library (most of an hour), CASES=20000 sets the length of a soak.
+# BUNDLED=1 compiles DuckDB in instead of linking a prepared library (most of an hour), CASES=20000 sets the length of a soak,
+# EVENTS=1000000 the length of the log of `bench-peers`.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,6 +10,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 CASES ?= 10000
+EVENTS ?= 10000000
 export PYTHON
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 export CARGO_TARGET_DIR := $(TARGET)
@@ -19,6 +21,7 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 export PROPTEST_DISABLE_FAILURE_PERSISTENCE := 1
 TOOLS := $(TARGET)/tools
 VENV := $(TARGET)/venv
+PEERS := $(TARGET)/peers
 DENY_VERSION := 0.20.2
 
 # The data generator brings Polars along; it is built and tested apart, so that nobody else waits for it.
@@ -33,7 +36,7 @@ CORE_FEATURES :=
 WITH_LIBRARY := export DUCKDB_LIB_DIR="$$(.ci/duckdb-library)";
 endif
 
-.PHONY: help demo test bench build fmt format lint test-rust soak simulate test-doc doc test-datasets wheel test-python deny audit \
+.PHONY: help demo test bench build fmt format lint test-rust soak simulate test-doc doc test-datasets wheel test-python deny audit bench-peers \
 	conformance sample setup install prerequisites clean
 
 help: ## List the targets
@@ -99,6 +102,15 @@ test-datasets: ## Test the data generator
 bench: ## Measure, as ratios against peers in the same run
 	$(WITH_LIBRARY) cargo bench $(CARGO_FLAGS) -p abduck-benches
 
+$(PEERS)/ready: benches/peers/requirements.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r benches/peers/requirements.txt
+	touch $@
+
+bench-peers: wheel $(PEERS)/ready ## Measure beside ClickHouse, DuckDB SQL and Polars, answers checked: make bench-peers EVENTS=1000000
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(TARGET)/wheels/abduck-*.whl
+	$(PEERS)/bin/python benches/peers/run.py --events $(EVENTS) --cache $(TARGET)/peers-data --json $(TARGET)/peers.json
+
 conformance: ## Run the conformance vectors of any folder: make conformance VECTORS=DIR
 	$(WITH_LIBRARY) ABDUCK_VECTORS="$(abspath $(or $(VECTORS),engine/tests/vectors))" \
 		cargo test --quiet $(CARGO_FLAGS) $(CORE) $(CORE_FEATURES) --test it -- --nocapture conformance::
@@ -116,6 +128,8 @@ wheel: $(VENV)/ready ## Build the Python wheel and install it into the virtual e
 
 test-python: wheel ## Test the Python package
 	cd bindings && $(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	cd benches/peers && $(VENV)/bin/ruff check --config ../../bindings/pyproject.toml .
+	cd benches/peers && $(VENV)/bin/ruff format --check --config ../../bindings/pyproject.toml .
 	cd bindings && $(VENV)/bin/python -m pytest
 	cd bindings && $(VENV)/bin/python -m mypy.stubtest abduck --mypy-config-file pyproject.toml
 

@@ -1,16 +1,18 @@
-//! A full verdict, exact, against the same question asked of 100,000 draws.
+//! A full verdict, exact, against the same question asked of 10,000 and of 100,000 draws.
 
 use std::hint::black_box;
 
 use abduck::error::Result;
 use abduck::plan::Statistics;
-use abduck::stats::comparison::{Arm, Comparisons, Nature, compare};
+use abduck::stats::Posterior;
+use abduck::stats::bayes::standings;
+use abduck::stats::comparison::{Arm, Comparisons, Nature, believe_all, compare};
 use abduck::stats::inference::Estimate;
 use abduck::stats::{FunnelArm, Moments, legacy_funnel};
 use abduck_benches::{conversions, simulated_probability_best};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
-const DRAWS: u32 = 100_000;
+const DRAWS: [u32; 2] = [10_000, 100_000];
 
 fn arms(nature: Nature, variants: u32) -> Vec<Arm> {
     let arm = |(index, (successes, failures)): (usize, (f64, f64))| {
@@ -29,7 +31,10 @@ fn arms(nature: Nature, variants: u32) -> Vec<Arm> {
 }
 
 fn verdict(nature: Nature, arms: &[Arm]) -> Result<Comparisons> {
-    compare(nature, arms, &Statistics::default())
+    let statistics = Statistics::default();
+    let mut comparisons = compare(nature, arms, &statistics)?;
+    believe_all(&mut comparisons, nature, arms, &statistics)?;
+    Ok(comparisons)
 }
 
 fn verdicts(criterion: &mut Criterion) {
@@ -49,10 +54,19 @@ fn verdicts(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("compatible", variants), &arms, |bencher, arms| {
             bencher.iter(|| legacy_funnel::judge(arms.first(), black_box(&arms[1..])));
         });
+        let beta = |(successes, failures): &(f64, f64)| Posterior::beta(successes + 1.0, failures + 1.0);
+        if let Ok(posteriors) = counts.iter().map(beta).collect::<Result<Vec<_>>>() {
+            group.bench_with_input(BenchmarkId::new("best and loss", variants), &posteriors, |bencher, posteriors| {
+                bencher.iter(|| standings(black_box(posteriors)));
+            });
+        }
         group.sample_size(10);
-        group.bench_with_input(BenchmarkId::new("simulated", variants), &counts, |bencher, counts| {
-            bencher.iter(|| simulated_probability_best(black_box(counts), DRAWS));
-        });
+        for draws in DRAWS {
+            let name = BenchmarkId::new(format!("simulated with {draws} draws"), variants);
+            group.bench_with_input(name, &counts, |bencher, counts| {
+                bencher.iter(|| simulated_probability_best(black_box(counts), draws));
+            });
+        }
         group.sample_size(100);
     }
     group.finish();

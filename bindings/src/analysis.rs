@@ -144,6 +144,9 @@ fn batch(analysis: &abduck::results::TableAnalysis) -> Result<RecordBatch, Arrow
         ("rel_effect_size_ci_upper", numbers(|row| row.rel_effect_size_ci_upper), true),
         ("p_value", numbers(|row| row.p_value), true),
         ("p_value_fixed_horizon", numbers(|row| row.p_value_fixed_horizon), true),
+        ("effect_size", numbers(|row| row.effect_size), true),
+        ("effect_size_ci_lower", numbers(|row| row.effect_size_ci_lower), true),
+        ("effect_size_ci_upper", numbers(|row| row.effect_size_ci_upper), true),
         ("chance_to_win", numbers(|row| row.chance_to_win), true),
         ("expected_loss", numbers(|row| row.expected_loss), true),
     ];

@@ -76,6 +76,9 @@ fn batch(rows: &[VariantRow], has_whole_counts: bool) -> Result<RecordBatch, Arr
     let numbers = |number: fn(&VariantRow) -> Option<f64>| -> ArrayRef {
         Arc::new(rows.iter().map(number).collect::<Float64Array>())
     };
+    let texts = |text: fn(&VariantRow) -> Option<&str>| -> ArrayRef {
+        Arc::new(rows.iter().map(text).collect::<StringArray>())
+    };
     RecordBatch::try_from_iter_with_nullable([
         ("variant", Arc::new(variants) as ArrayRef, false),
         ("units", counts(|row| row.units), false),
@@ -90,5 +93,16 @@ fn batch(rows: &[VariantRow], has_whole_counts: bool) -> Result<RecordBatch, Arr
         ("rel_effect_size_ci_upper", numbers(|row| row.rel_effect_size_ci_upper), true),
         ("p_value", numbers(|row| row.p_value), true),
         ("p_value_fixed_horizon", numbers(|row| row.p_value_fixed_horizon), true),
+        ("effect_size", numbers(|row| row.effect_size), true),
+        ("effect_size_ci_lower", numbers(|row| row.effect_size_ci_lower), true),
+        ("effect_size_ci_upper", numbers(|row| row.effect_size_ci_upper), true),
+        ("sequential_method", texts(|row| row.sequential_method), true),
+        ("sequential_p_value", numbers(|row| row.sequential_p_value), true),
+        ("sequential_ci_lower", numbers(|row| row.sequential_ci_lower), true),
+        ("sequential_ci_upper", numbers(|row| row.sequential_ci_upper), true),
+        ("e_value", numbers(|row| row.e_value), true),
+        ("sequential_undecided", texts(|row| row.sequential_undecided.as_deref()), true),
+        ("variance_reduction", numbers(|row| row.variance_reduction), true),
+        ("days_saved", numbers(|row| row.days_saved), true),
     ])
 }

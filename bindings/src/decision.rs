@@ -65,6 +65,8 @@ fn batch(reasons: &[Reason]) -> Result<RecordBatch, ArrowError> {
     let numbers = |number: fn(&Reason) -> Option<f64>| -> ArrayRef {
         Arc::new(reasons.iter().map(number).collect::<Float64Array>())
     };
+    let optional_texts =
+        |text: fn(&Reason) -> Option<&str>| -> ArrayRef { Arc::new(reasons.iter().map(text).collect::<StringArray>()) };
     let margin = |reason: &Reason| match reason.role {
         DecisionRole::Guardrail { margin } => Some(margin),
         DecisionRole::Primary | DecisionRole::Secondary => None,
@@ -78,5 +80,6 @@ fn batch(reasons: &[Reason]) -> Result<RecordBatch, ArrowError> {
         ("adjusted_p_value", numbers(|reason| reason.adjusted_p_value), true),
         ("relative_interval_lower", numbers(|reason| reason.relative_interval.map(|[lower, _]| lower)), true),
         ("relative_interval_upper", numbers(|reason| reason.relative_interval.map(|[_, upper]| upper)), true),
+        ("undecided", optional_texts(|reason| reason.undecided.as_deref()), true),
     ])
 }

@@ -17,8 +17,8 @@ use abduck::results::UnitSelection;
 use abduck::stats::modern::sequential::Layout;
 use abduck::stats::past::Goal;
 use abduck::{
-    Backfill, CreateExperiment, Engine, Error, Experiment, IngestOptions, PastQuestion, ResultsRequest, Source,
-    TableOptions,
+    Backfill, CreateExperiment, Engine, Error, Experiment, IngestOptions, PastQuestion, PlotMetric, ResultsRequest,
+    Source, TableOptions,
 };
 use jiff::Timestamp;
 use pyo3::exceptions::PyRuntimeError;
@@ -37,6 +37,7 @@ use crate::flag::{Evaluations, Known, evaluate_rows};
 use crate::history::{self, ResultHistory};
 use crate::modern::{ExposureView, ListedUnits, MetricSeries, Reconciliation};
 use crate::moment::{moment, now};
+use crate::plot::{formed, plot_kind};
 use crate::result::{ExperimentResult, ListedResult, SecondaryResult};
 use crate::session::Session;
 use crate::tables;
@@ -459,6 +460,34 @@ impl Lab {
         self.session
             .run(py, |engine| engine.decide(key, &request(moment(as_of)?)))
             .map(|decision| Decision { decision })
+    }
+
+    /// `metric` is the definition of one, `listed` the name of one that the experiment has.
+    #[pyo3(signature = (key, kind, metric, listed, as_of))]
+    fn plot(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        kind: &str,
+        metric: Option<&str>,
+        listed: Option<&str>,
+        as_of: Option<&str>,
+    ) -> PyResult<String> {
+        let given: Option<Map<String, Value>> = metric.map(|metric| read(py, "metric", metric)).transpose()?;
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh: false, max_age: None };
+        self.session.run(py, |engine| {
+            let metric = match (&given, listed) {
+                (Some(given), _) => PlotMetric::Given(given),
+                (None, Some(listed)) => PlotMetric::Listed(listed),
+                (None, None) => PlotMetric::Leading,
+            };
+            engine.plot(key, metric, plot_kind(kind)?, &request(moment(as_of)?))
+        })
+    }
+
+    fn report(&self, py: Python<'_>, key: &str, form: &str, as_of: Option<&str>) -> PyResult<String> {
+        let request = |as_of: Timestamp| ResultsRequest { as_of, now: now(), refresh: false, max_age: None };
+        self.session.run(py, |engine| formed(&engine.report(key, &request(moment(as_of)?))?, form))
     }
 
     fn units(

@@ -16,6 +16,7 @@ mod history;
 mod lab;
 mod modern;
 mod moment;
+mod plot;
 mod result;
 mod session;
 mod stats;
@@ -44,7 +45,9 @@ mod _engine {
     #[pymodule_export]
     use crate::lab::{Lab, read_mapping};
     #[pymodule_export]
-    use crate::modern::{ExposureView, ListedUnits, MetricSeries, Reconciliation};
+    use crate::modern::{ExposureView, ListedUnits, MetricSeries, Reconciliation, check_metric};
+    #[pymodule_export]
+    use crate::plot::write_text;
     #[pymodule_export]
     use crate::result::{ExperimentResult, ListedResult, SecondaryResult};
     #[pymodule_export]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array};
 use ::arrow::error::ArrowError;
+use abduck::model::experiment_metric::ExperimentMetric;
 use abduck::results::{
     ExposureRow, LeftOutReason, ListedUnit, ReconciliationRow, SeriesRow, SeriesView, exposure_rows, series_rows,
 };
@@ -12,10 +13,11 @@ use jiff::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::arrow;
 use crate::errors::exception;
-use crate::lab::json;
+use crate::lab::{self, json};
 
 /// The course of a metric.
 #[pyclass(frozen, module = "abduck._engine")]
@@ -248,4 +250,11 @@ fn unit_batch(units: &[ListedUnit]) -> Result<RecordBatch, ArrowError> {
         ("steps", counts(units.iter().map(|unit| unit.steps.map(|steps| steps as u64))), true),
         ("left_out", texts(units.iter().map(|unit| unit.left_out.map(LeftOutReason::name))), true),
     ])
+}
+
+/// Refuses a metric that no experiment could take, in the words in which an experiment would.
+#[pyfunction]
+pub(crate) fn check_metric(py: Python<'_>, metric: &str) -> PyResult<()> {
+    let metric: Map<String, Value> = lab::read(py, "metric", metric)?;
+    ExperimentMetric::parse(&metric, "metric").map(|_| ()).map_err(|error| exception(py, &error))
 }

@@ -1,5 +1,6 @@
 //! The result of an experiment.
 
+use abduck::report::PlotSource;
 use abduck::{Error, report, results};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -8,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::arrow;
 use crate::errors::exception;
 use crate::lab::json;
+use crate::plot::drawn;
 
 /// The result of a secondary metric.
 #[pyclass(frozen, module = "abduck._engine")]
@@ -49,6 +51,10 @@ impl SecondaryResult {
 
     fn table_markdown(&self) -> String {
         report::secondary_table(&self.result).to_markdown()
+    }
+
+    fn plot(&self, py: Python<'_>, kind: &str) -> PyResult<String> {
+        drawn(py, kind, PlotSource::Result(&self.result.result))
     }
 
     #[pyo3(signature = (requested_schema = None))]
@@ -103,6 +109,10 @@ impl ListedResult {
 
     fn table_markdown(&self) -> String {
         report::listed_table(&self.result).to_markdown()
+    }
+
+    fn plot(&self, py: Python<'_>, kind: &str) -> PyResult<String> {
+        drawn(py, kind, PlotSource::Listed(&self.result))
     }
 
     #[pyo3(signature = (requested_schema = None))]
@@ -162,6 +172,10 @@ impl ExperimentResult {
 
     fn table_markdown(&self) -> String {
         report::variant_table(&self.result).to_markdown()
+    }
+
+    fn plot(&self, py: Python<'_>, kind: &str) -> PyResult<String> {
+        drawn(py, kind, PlotSource::Result(&self.result))
     }
 
     #[pyo3(signature = (requested_schema = None))]

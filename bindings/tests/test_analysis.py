@@ -126,7 +126,7 @@ def test_an_analysis_is_a_value(frame: polars.DataFrame) -> None:
     assert "<table>" in analysis._repr_html_()
     assert "| metric" in analysis._repr_markdown_()
     assert "any-time" in repr(analysis)
-    assert analysis.to_pandas().shape == analysis.to_arrow().shape == (12, 13)
+    assert analysis.to_pandas().shape == analysis.to_arrow().shape == (12, 16)
     assert analysis.to_dict()["format_version"] == 1
     with pytest.raises(AttributeError):
         analysis.other = 1

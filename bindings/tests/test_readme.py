@@ -11,7 +11,7 @@ def test_the_python_examples_of_the_readme_run_as_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     blocks = (ROOT / "README.md").read_text().split("```python\n")[1:]
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     (tmp_path / "datasets").symlink_to(ROOT / "datasets")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}

@@ -146,3 +146,41 @@ def test_missing_packages_are_named(
     convert = getattr(result, {"pyarrow": "to_arrow"}.get(package, f"to_{package}"))
     with pytest.raises(ModuleNotFoundError, match=f"abduck\\[{package}\\]"):
         convert()
+
+
+def test_every_answer_with_rows_is_shown_and_frozen(demo: abduck.Lab) -> None:
+    experiment = demo.experiments["quick-checkout"]
+    bought = abduck.Funnel(["cart_added", "purchase"])
+    answers = [
+        experiment.results(),
+        experiment.try_metric(bought),
+        experiment.metric_series(bought),
+        experiment.reconcile(bought),
+        experiment.exposure_view(),
+        experiment.history(),
+        experiment.audit(),
+    ]
+    for answer in answers:
+        assert answer.to_html() == answer._repr_html_()
+        assert answer.to_markdown().count("\n| ") + answer.to_markdown().startswith("| ") >= 2
+        assert len(answer.to_dicts()) == answer.to_arrow().num_rows == answer.to_polars().height
+        with pytest.raises(AttributeError):
+            answer._inner = None
+    for rows in (experiment.units(bought, step=2), experiment.exposures()):
+        assert rows.to_markdown().count("\n") == 2 + len(rows)
+        assert rows.to_html().count("<tr>") == 1 + len(rows)
+        assert rows._repr_html_().count("<tr>") == 11
+        assert f"{len(rows)} rows" in rows._repr_html_()
+        with pytest.raises(AttributeError):
+            rows._inner = None
+        with pytest.raises(AttributeError):
+            del rows._inner
+
+
+def test_effects_are_in_both_units(demo: abduck.Lab) -> None:
+    control, test = demo.experiments["quick-checkout"].try_metric(abduck.Count("purchase")).variants
+    assert test.effect_size == pytest.approx(test.rate - control.rate)
+    assert test.rel_effect_size == pytest.approx(test.effect_size / control.rate)
+    assert test.effect_size_ci_lower < test.effect_size < test.effect_size_ci_upper
+    assert (control.effect_size, control.effect_size_ci_lower, control.pvalue) == (None, None, None)
+    assert test.pvalue == test.p_value

@@ -12,6 +12,7 @@ mod holdout;
 mod metric;
 mod modern;
 mod planning;
+mod report;
 mod table;
 mod values;
 
@@ -42,8 +43,10 @@ pub(crate) use self::modern::{GivenMetricArguments, SeriesArguments, SeriesViewN
 pub(crate) use self::planning::{
     CalibrateArguments, InfluenceArguments, PastArguments, PlanCommand, RemainingArguments, SizeArguments,
 };
+pub(crate) use self::report::{PlotArguments, PlotKindName, ReportArguments, ReportForm, Target};
 pub(crate) use self::table::{LoadTableArguments, TableCommand};
 
+use self::report::TargetParser;
 use self::values::{moment, seconds};
 use crate::exit;
 
@@ -71,9 +74,9 @@ pub(crate) struct Global {
     /// The lab to work on
     #[arg(long, global = true, env = "ABDUCK_LAB", value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) lab: PathBuf,
-    /// The form of the answer [default: table]
-    #[arg(short, long, global = true, value_name = "FORMAT")]
-    pub(crate) output: Option<Format>,
+    /// The form of the answer [default: table]; of reports and plots also the file, such as report.html
+    #[arg(short, long, global = true, value_name = "FORMAT", value_parser = TargetParser)]
+    pub(crate) output: Option<Target>,
     /// Print no messages, only answers and errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
@@ -157,6 +160,10 @@ pub(crate) enum Command {
     Results(ResultsArguments),
     /// Say whether to ship a variant, hold, roll back or keep running, and exit with a code for it
     Decide(DecideArguments),
+    /// Write all that there is to say about an experiment into one file, for a browser, paper or a wiki
+    Report(ReportArguments),
+    /// Draw a plot of an experiment as SVG
+    Plot(PlotArguments),
     /// Plan: how many units are needed, and how much longer it takes
     #[command(subcommand)]
     Plan(PlanCommand),

@@ -5,6 +5,7 @@ pub(crate) mod stream;
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind as IoErrorKind, IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
 
 use abduck::report::{Cell, Table};
 use abduck::{Error, ErrorKind, Result};
@@ -14,12 +15,13 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::args::{Format, Global};
+use crate::args::{Format, Global, Target};
 
 /// Where a command answers to.
 #[derive(Debug)]
 pub(crate) struct Output {
     format: Option<Format>,
+    file: Option<PathBuf>,
     is_quiet: bool,
     width: Option<u16>,
 }
@@ -46,12 +48,22 @@ const fn bold(color: AnsiColor) -> Style {
 impl Output {
     pub(crate) fn new(global: &Global) -> Self {
         let width = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0);
-        Self { format: global.output, is_quiet: global.quiet, width }
+        let (format, file) = match &global.output {
+            Some(Target::Format(format)) => (Some(*format), None),
+            Some(Target::File(file)) => (None, Some(file.clone())),
+            None => (None, None),
+        };
+        Self { format, file, is_quiet: global.quiet, width }
     }
 
     /// The format asked for, if one was.
     pub(crate) fn format(&self) -> Option<Format> {
         self.format
+    }
+
+    /// The file that a report or a plot is written to, if one was named.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Whether messages are unwanted.

@@ -23,16 +23,18 @@ mod metrics;
 mod past;
 mod prior;
 mod remaining;
+mod report;
 mod secondary;
 mod tables;
 mod units;
 
 pub use analyze::{analyze, analyze_aggregates, read_aggregates};
 pub use apply::{ApplyAction, ApplyReport, DocumentChange, FieldChange};
-pub use files::{read_documents, write_documents};
+pub use files::{read_documents, write_documents, write_text};
 
 pub use history::Backfill;
 pub use past::PastQuestion;
+pub use report::PlotMetric;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -46,8 +48,8 @@ use crate::backend;
 use crate::catalog::{Catalog, Change, Snapshot, Transaction};
 use crate::error::{Error, Result};
 use crate::events::{
-    self, AttachReport, ColumnMapping, DataState, EventStore, GroupProfile, IngestOptions, IngestReport, Interrupt,
-    PersonProfile, Progress, Reader, Source, TableOptions, TableReport,
+    self, AttachReport, ColumnMapping, DataState, EventStore, EventsFrom, GroupProfile, IngestOptions, IngestReport,
+    Interrupt, PersonProfile, Progress, Reader, Source, TableOptions, TableReport,
 };
 use crate::model::experiment::Experiment;
 use crate::model::filter::Filter;
@@ -179,6 +181,11 @@ impl Engine {
     #[must_use]
     pub fn interrupt(&self) -> Interrupt {
         self.interrupt.clone()
+    }
+
+    /// Sets where the events of modern metrics are read: results are the same, measurements and tests want to know.
+    pub fn read_events_from(&mut self, events_from: EventsFrom) {
+        self.events = self.events.clone().reading_from(events_from);
     }
 
     /// Takes events into the lab: all of them or, on error, none.
@@ -367,7 +374,7 @@ impl Engine {
             return Ok(Explanation { plan, queries, stages: None, measured: None });
         }
         let (reader, _) = self.reader(&format!("explain {key}"))?;
-        let (measured, stages) = backend::measure(&plan, &reader, &self.interrupt)?;
+        let (measured, stages) = backend::measure(&plan, &reader.reading_from(EventsFrom::Table), &self.interrupt)?;
         Ok(Explanation { plan, queries, stages: Some(stages), measured: Some(measured) })
     }
 

@@ -178,6 +178,12 @@ impl Error {
         &self.kind
     }
 
+    /// Whether a file could not be read or written.
+    #[must_use]
+    pub fn is_of_storage(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Io { .. } | ErrorKind::Storage { .. })
+    }
+
     /// What to do next, most useful first.
     #[must_use]
     pub fn hints(&self) -> &[String] {

@@ -16,13 +16,13 @@ pub mod catalog;
 mod engine;
 
 pub use engine::{
-    ApplyAction, ApplyReport, Backfill, DocumentChange, Engine, FieldChange, PastQuestion, ResultsRequest, analyze,
-    analyze_aggregates, read_aggregates, read_documents, write_documents,
+    ApplyAction, ApplyReport, Backfill, DocumentChange, Engine, FieldChange, PastQuestion, PlotMetric, ResultsRequest,
+    analyze, analyze_aggregates, read_aggregates, read_documents, write_documents, write_text,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use events::{
-    ColumnMapping, IngestOptions, IngestReport, Interrupt, LabTable, LoadReport, Progress, Source, TableOptions,
-    TableReport,
+    ColumnMapping, EventsFrom, IngestOptions, IngestReport, Interrupt, LabTable, LoadReport, Progress, Source,
+    TableOptions, TableReport,
 };
 pub use model::document::{Document, DocumentKind};
 pub use model::experiment::{CreateExperiment, Experiment};

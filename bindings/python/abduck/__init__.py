@@ -27,6 +27,7 @@ from abduck.analysis import TableAnalysis, TableRow, analyze, analyze_aggregates
 from abduck.assignments import AssignmentAudit, Disagreement, MatrixCell, SourceAudit
 from abduck.audit import AuditEntry, AuditLog
 from abduck.cohorts import Cohort, Cohorts
+from abduck.conversions import Exclusion, Funnel, Retention, TimeToConvert
 from abduck.decision import Decision, Reason
 from abduck.documents import ApplyReport, DocumentChange, FieldChange
 from abduck.errors import (
@@ -51,6 +52,7 @@ from abduck.flags import Flag, Flags
 from abduck.history import HistoryPoint, HistoryVariant, ResultHistory
 from abduck.holdouts import Holdout, Holdouts
 from abduck.lab import AttachReport, FileReport, IngestReport, Lab, Progress, Settings, Status
+from abduck.metrics import Metric
 from abduck.planning import (
     Calibration,
     Influence,
@@ -63,7 +65,9 @@ from abduck.planning import (
     RemainingVariant,
     RoundShare,
 )
+from abduck.plot import Plot
 from abduck.profiles import Group, GroupType, Person, TableFileReport, TableReport
+from abduck.quantities import Count, Mean, Outliers, Quantile, Ratio
 from abduck.reconciliation import ReconcileStep, Reconciliation, VariantSum
 from abduck.result import (
     ExperimentResult,
@@ -78,6 +82,7 @@ from abduck.result import (
 )
 from abduck.saved_metrics import ExperimentSavedMetric, SavedMetric, SavedMetrics
 from abduck.series import MetricSeries, Novelty, Peeking, SeriesPoint, SeriesVariant
+from abduck.sources import Event
 from abduck.tables import LabTable, LoadReport, Tables
 from abduck.units import ListedUnits
 
@@ -94,11 +99,14 @@ __all__ = [
     "Calibration",
     "Cohort",
     "Cohorts",
+    "Count",
     "Decision",
     "Disagreement",
     "DocumentChange",
     "Evaluation",
     "Evaluations",
+    "Event",
+    "Exclusion",
     "Experiment",
     "ExperimentResult",
     "ExperimentSavedMetric",
@@ -113,6 +121,7 @@ __all__ = [
     "FileReport",
     "Flag",
     "Flags",
+    "Funnel",
     "Group",
     "GroupType",
     "HistoryPoint",
@@ -130,7 +139,9 @@ __all__ = [
     "ListedUnits",
     "LoadReport",
     "MatrixCell",
+    "Mean",
     "MethodCalibration",
+    "Metric",
     "MetricEntry",
     "MetricResult",
     "MetricSeries",
@@ -139,15 +150,19 @@ __all__ = [
     "NotFoundError",
     "NotReadyError",
     "Novelty",
+    "Outliers",
     "PastNeed",
     "PastPlan",
     "Peeking",
     "Person",
+    "Plot",
     "Prior",
     "Progress",
     "Provenance",
+    "Quantile",
     "Query",
     "QueryError",
+    "Ratio",
     "Reason",
     "ReconcileStep",
     "Reconciliation",
@@ -155,6 +170,7 @@ __all__ = [
     "RemainingVariant",
     "ResultHistory",
     "ResultWarning",
+    "Retention",
     "RoundShare",
     "SavedMetric",
     "SavedMetrics",
@@ -172,6 +188,7 @@ __all__ = [
     "TableReport",
     "TableRow",
     "Tables",
+    "TimeToConvert",
     "UnitExplanation",
     "VariantRow",
     "VariantSum",

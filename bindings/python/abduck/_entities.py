@@ -9,7 +9,7 @@ from datetime import datetime
 from html import escape
 from typing import Any, Generic, TypeVar
 
-from abduck import _engine, _moment
+from abduck import _definition, _engine
 
 T = TypeVar("T", bound="Entity")
 
@@ -79,7 +79,7 @@ class Entities(Generic[T]):
 
 def to_json(definition: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> str:
     """A definition as JSON text; single fields go before those of the mapping."""
-    return json.dumps({**(definition or {}), **fields}, default=_moment.to_json)
+    return _definition.to_json({**(definition or {}), **fields})
 
 
 def texts(ids: Iterable[object]) -> list[str]:

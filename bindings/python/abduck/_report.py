@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from abduck import _engine, _frame, _moment
+from abduck import _engine, _frame, _moment, _table
 from abduck.result import ExperimentSummary, Provenance
 
 if TYPE_CHECKING:
@@ -80,8 +80,16 @@ class Report:
         """The rows as a frame of pandas; it needs pyarrow as well."""
         return self.to_arrow().to_pandas()
 
-    def _repr_html_(self) -> str:
+    def to_markdown(self) -> str:
+        """The rows as a table in Markdown."""
+        return _table.markdown(self.to_dicts())
+
+    def to_html(self) -> str:
+        """The report as a piece of HTML, as notebooks show it."""
         return self._inner.html()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
     def __repr__(self) -> str:
         return self._inner.to_text()

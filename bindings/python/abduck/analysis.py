@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from abduck import _engine, _frame, lab
+from abduck._table_metrics import table_metric
+from abduck.metrics import Metric
 from abduck.result import ResultWarning
 
 if TYPE_CHECKING:
@@ -47,10 +49,21 @@ class TableRow:
     """The anytime-valid p-value of no difference from the baseline."""
     p_value_fixed_horizon: float | None
     """The p-value for a single look at a moment chosen beforehand."""
+    effect_size: float | None
+    """How much larger the value is than the baseline's, in its own unit."""
+    effect_size_ci_lower: float | None
+    """The lower end of the anytime-valid 95 % interval of `effect_size`."""
+    effect_size_ci_upper: float | None
+    """The upper end of the anytime-valid 95 % interval of `effect_size`."""
     chance_to_win: float | None
     """The probability that the variant is the best of all."""
     expected_loss: float | None
     """What choosing the variant costs on average where another is better, in the unit of the value."""
+
+    @property
+    def pvalue(self) -> float | None:
+        """`p_value`, as other packages call it."""
+        return self.p_value
 
 
 class TableAnalysis:
@@ -172,8 +185,12 @@ class TableAnalysis:
     def _repr_markdown_(self) -> str:
         return self.to_markdown()
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """The report as a piece of HTML, as notebooks show it."""
         return self._inner.html()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
     def __repr__(self) -> str:
         return self._inner.to_text()
@@ -192,7 +209,7 @@ def analyze(
     source: Source,
     *,
     variant: str,
-    metrics: Mapping[str, str | Mapping[str, Any]] | Iterable[str | Mapping[str, Any]],
+    metrics: Mapping[str, str | Metric | Mapping[str, Any]] | Iterable[str | Metric | Mapping[str, Any]],
     unit: str | None = None,
     covariates: Mapping[str, str | Sequence[str]] | None = None,
     breakdown: str | Iterable[str] | None = None,
@@ -206,7 +223,8 @@ def analyze(
     A metric is a column, of which the mean is taken, or a mapping: `{"column": …}` for a mean, also with
     `lower_bound_percentile` and `upper_bound_percentile` to clamp extreme values at;
     `{"column": …, "metric_type": "proportion"}` for the share of 1 or true; `{"numerator": …, "denominator": …}` for a
-    ratio of sums; `{"column": …, "quantile": 0.9}` for a quantile.
+    ratio of sums; `{"column": …, "quantile": 0.9}` for a quantile. Or it is an `abduck.Mean`, `Ratio` or `Quantile` of
+    columns, such as `abduck.Ratio("clicks", "views")`.
 
     Args:
         source: A frame of Polars or pandas (without its index), a table of pyarrow, or whatever has
@@ -235,7 +253,7 @@ def analyze(
     ...     "clicks": [1, 2, 3, 3],
     ...     "views": [10, 10, 10, 20],
     ... })
-    >>> metrics = {"clicks": "clicks", "ctr": {"numerator": "clicks", "denominator": "views"}}
+    >>> metrics = {"clicks": abduck.Mean("clicks"), "ctr": abduck.Ratio("clicks", "views")}
     >>> analysis = abduck.analyze(frame, variant="group", unit="user", metrics=metrics)
     >>> analysis.to_polars().select("metric", "variant", "value").rows()
     [('clicks', 'control', 1.5), ('clicks', 'test', 3.0), ('ctr', 'control', 0.15), ('ctr', 'test', 0.2)]
@@ -290,11 +308,15 @@ def analyze_aggregates(
 
 def _metrics(metrics: Any) -> Any:
     if isinstance(metrics, Mapping):
-        return {name: _plain(definition) for name, definition in metrics.items()}
-    return [metrics] if isinstance(metrics, str) else [_plain(definition) for definition in metrics]
+        return {name: _plain(definition, f"analyze.metrics.{name}") for name, definition in metrics.items()}
+    if isinstance(metrics, (str, Metric)):
+        metrics = [metrics]
+    return [_plain(definition, f"analyze.metrics[{index}]") for index, definition in enumerate(metrics)]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, place: str = "") -> Any:
+    if isinstance(value, Metric):
+        return table_metric(value, place)
     return {key: _plain(inner) for key, inner in value.items()} if isinstance(value, Mapping) else value
 
 

@@ -27,6 +27,8 @@ class Reason:
     """The interval of the relative difference that holds at any look."""
     margin: float | None = None
     """Of a guardrail, the tolerated loss as a share of the baseline's value."""
+    undecided: str | None = None
+    """Why the sequential method that the experiment chose does not answer, where it does not."""
 
 
 class Decision(Report):

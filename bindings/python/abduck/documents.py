@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from abduck._definition import Definition
+
 
 @dataclass(frozen=True)
 class FieldChange:
@@ -109,6 +111,8 @@ def _change(fields: dict[str, Any]) -> DocumentChange:
 def _plain(value: object) -> object:
     if isinstance(value, (date, datetime)):
         return value.isoformat()
+    if isinstance(value, Definition):
+        return value.to_dict()
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"a document cannot hold {type(value).__name__}")

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from abduck import _engine, _frame
+from abduck._table import Rows
 
 if TYPE_CHECKING:
     # Private names, as the module does not have them when it runs.
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-class Exposures:
+class Exposures(Rows):
     """Who was exposed to an experiment, one row per person and variant, in the order of first exposures.
 
     The columns are `first_exposure`, `variant`, `distinct_id` (of the first exposure), `person_id` (the same for all
@@ -32,7 +33,7 @@ class Exposures:
     _inner: _engine.Exposures
 
     def __init__(self, inner: _engine.Exposures) -> None:
-        self._inner = inner
+        object.__setattr__(self, "_inner", inner)
 
     def __len__(self) -> int:
         return len(self._inner)

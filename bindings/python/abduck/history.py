@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from abduck import _engine, _frame, _moment
+from abduck import _engine, _frame, _moment, _table
 from abduck.result import ExperimentSummary, ResultWarning
 
 if TYPE_CHECKING:
@@ -179,8 +179,16 @@ class ResultHistory:
     def __len__(self) -> int:
         return len(self._data["points"])
 
-    def _repr_html_(self) -> str:
+    def to_markdown(self) -> str:
+        """The rows as a table in Markdown."""
+        return _table.markdown(self.to_dicts())
+
+    def to_html(self) -> str:
+        """The report as a piece of HTML, as notebooks show it."""
         return self._inner.html()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
     def __repr__(self) -> str:
         return self._inner.to_text()

@@ -12,15 +12,18 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
 
 from abduck import _engine, _moment, documents, profiles
+from abduck._definition import to_json
 from abduck.actions import Actions
 from abduck.audit import AuditLog
 from abduck.cohorts import Cohorts
 from abduck.experiments import Experiments
 from abduck.flags import Flags
 from abduck.holdouts import Holdouts
+from abduck.metrics import Metric
 from abduck.planning import PastPlan, past_plan_of
 from abduck.profiles import Group, GroupType, Person, TableReport
 from abduck.saved_metrics import SavedMetrics
+from abduck.sources import Event
 from abduck.tables import Tables
 
 
@@ -248,9 +251,9 @@ class Lab:
 
     def plan_from_past(
         self,
-        metric: Mapping[str, Any],
+        metric: Metric | Mapping[str, Any],
         *,
-        exposure: str | Mapping[str, Any],
+        exposure: str | Event | Mapping[str, Any],
         days: int = 28,
         lift: float = 0.05,
         power: float = 0.8,
@@ -262,8 +265,9 @@ class Lab:
         """How many units and days an experiment will need to see an effect, from the events that the lab has already.
 
         Args:
-            metric: The definition of a modern metric.
-            exposure: The event by which people will come into the experiment: its name, or a mapping with `properties`.
+            metric: A modern metric, or its definition.
+            exposure: The event by which people will come into the experiment: its name, an `Event`, or a mapping with
+                `properties`.
             days: How many days of the past are looked at, up to 366.
             lift: The relative effect to see.
             power: The probability to see it.
@@ -276,11 +280,9 @@ class Lab:
             NotReadyError: Nobody came, or all have the same value.
             InvalidError: The metric or the exposure is malformed, or the goal impossible.
         """
-        named = {"event": exposure} if isinstance(exposure, str) else dict(exposure)
+        named = to_json({"event": exposure} if isinstance(exposure, str) else exposure)
         asked = (days, lift, power, alpha, variants, filter_test_accounts)
-        data, text = self._inner.plan_from_past(
-            json.dumps(dict(metric)), json.dumps(named), _moment.to_text(as_of), asked
-        )
+        data, text = self._inner.plan_from_past(to_json(metric), named, _moment.to_text(as_of), asked)
         return past_plan_of(json.loads(data), text)
 
     def ingest(

@@ -132,6 +132,8 @@ class Prior:
     """Past experiments that the metric could not be computed for, and why."""
     text: str = field(repr=False, compare=False)
     """All of it, for reading."""
+    rate_prior: dict[str, float] | None = None
+    """Of a metric that counts events, the prior of their rate, which may stand there instead."""
 
     def __str__(self) -> str:
         return self.text
@@ -278,7 +280,9 @@ def past_plan_of(data: dict[str, Any], text: str) -> PastPlan:
 def prior_of(data: dict[str, Any], text: str) -> Prior:
     """From its outward form."""
     names = ("prior", "arms", "is_limited", "left_out")
-    return Prior(**{name: data[name] for name in names}, experiments=tuple(data["experiments"]), text=text)
+    rate = (data.get("rate_prior") or {}).get("prior")
+    prior = {name: data[name] for name in names}
+    return Prior(**prior, experiments=tuple(data["experiments"]), rate_prior=rate, text=text)
 
 
 def calibration_of(data: dict[str, Any], text: str) -> Calibration:

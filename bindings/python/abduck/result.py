@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from abduck import _engine, _frame, _moment
+from abduck.plot import Plot
 
 if TYPE_CHECKING:
     # Private names, as the module does not have them when it runs.
@@ -48,6 +49,33 @@ class VariantRow:
     """The anytime-valid p-value of no difference from the baseline; modern metrics only."""
     p_value_fixed_horizon: float | None
     """The p-value for a single look at a moment chosen beforehand; modern metrics only."""
+    sequential_method: str | None
+    """The sequential method that decides; modern metrics only."""
+    sequential_p_value: float | None
+    """The p-value of the answer that decides, with covariates taken out where there are some; modern metrics only."""
+    sequential_ci_lower: float | None
+    """The lower end of its interval of the relative difference; modern metrics only."""
+    sequential_ci_upper: float | None
+    """The upper end of its interval of the relative difference; modern metrics only."""
+    e_value: float | None
+    """The evidence against no difference of the answer that decides; of methods that have one."""
+    sequential_undecided: str | None
+    """Why the method that was chosen to decide does not."""
+    variance_reduction: float | None
+    """The share of the variance that covariates take out of the difference; modern metrics only."""
+    days_saved: float | None
+    """The days so far that this saves; modern metrics of events only."""
+    effect_size: float | None
+    """How much larger the rate is than the baseline's, in its own unit."""
+    effect_size_ci_lower: float | None
+    """The lower end of the anytime-valid 95 % interval of `effect_size`; modern metrics only."""
+    effect_size_ci_upper: float | None
+    """The upper end of the anytime-valid 95 % interval of `effect_size`; modern metrics only."""
+
+    @property
+    def pvalue(self) -> float | None:
+        """`p_value`, as other packages call it."""
+        return self.p_value
 
 
 @dataclass(frozen=True)
@@ -249,6 +277,21 @@ class ExperimentResult:
         legacy: dict[str, Any] = json.loads(self._inner.legacy_json())
         return legacy
 
+    def plot(self, kind: str = "forest") -> Plot:
+        """A picture of the result.
+
+        Args:
+            kind: `forest`, effects with their intervals; or `funnel`, the steps of a funnel.
+
+        Raises:
+            InvalidError: There is nothing to draw.
+
+        >>> import abduck
+        >>> abduck.demo().experiments["quick-checkout"].results().plot("funnel")
+        <Plot funnel>
+        """
+        return Plot(kind, self._inner.plot(kind))
+
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow stream, for any library that reads them."""
         return self._inner.__arrow_c_stream__(requested_schema)
@@ -268,7 +311,8 @@ class ExperimentResult:
         except ModuleNotFoundError as error:
             raise _frame.missing("pandas") from error
         frame = pandas.DataFrame(self.to_dicts())
-        return frame.astype(dict.fromkeys(frame.columns[3:], float))
+        numbers = [name for name in frame.columns[3:] if name not in ("sequential_method", "sequential_undecided")]
+        return frame.astype(dict.fromkeys(numbers, float))
 
     def to_markdown(self) -> str:
         """The report as Markdown: the verdict, the table and the warnings."""
@@ -278,8 +322,12 @@ class ExperimentResult:
     def _repr_markdown_(self) -> str:
         return self.to_markdown()
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """The report as a piece of HTML, as notebooks show it."""
         return self._inner.html()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
     def __repr__(self) -> str:
         return self._inner.to_text()

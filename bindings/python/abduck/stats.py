@@ -100,6 +100,10 @@ class Inference:
     """Its natural logarithm, a number also where the p-value is too small for one."""
     significant: bool
     """Whether the p-value is below alpha."""
+    e_value: float | None = None
+    """The evidence against no difference, of methods that have it; none where it is too large for a number."""
+    ln_e_value: float | None = None
+    """Its natural logarithm."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from abduck import _engine, _frame, _moment
+from abduck._table import Rows
 
 if TYPE_CHECKING:
     # Private names, as the module does not have them when it runs.
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as _pyarrow
 
 
-class ListedUnits:
+class ListedUnits(Rows):
     """The units behind a metric, one row each, in the order of their first exposures.
 
     The columns are `unit` (of a person the smallest distinct id), `variant`, `first_exposure`, `last_exposure`, `value`
@@ -33,7 +34,7 @@ class ListedUnits:
     _inner: _engine.ListedUnits
 
     def __init__(self, inner: _engine.ListedUnits) -> None:
-        self._inner = inner
+        object.__setattr__(self, "_inner", inner)
 
     def __len__(self) -> int:
         return len(self._inner)

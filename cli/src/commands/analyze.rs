@@ -48,7 +48,7 @@ fn aggregates(arguments: &AnalyzeArguments, interrupt: &Interrupt) -> Result<Agg
 }
 
 /// The column names that programs know.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 17] = [
     "metric",
     "metric_type",
     "breakdown",
@@ -61,6 +61,9 @@ const COLUMNS: [&str; 14] = [
     "rel_effect_size_ci_upper",
     "p_value",
     "p_value_fixed_horizon",
+    "effect_size",
+    "effect_size_ci_lower",
+    "effect_size_ci_upper",
     "chance_to_win",
     "expected_loss",
 ];
@@ -83,6 +86,9 @@ fn flat_table(analysis: &TableAnalysis) -> Table {
             optional(row.rel_effect_size_ci_upper),
             optional(row.p_value),
             optional(row.p_value_fixed_horizon),
+            optional(row.effect_size),
+            optional(row.effect_size_ci_lower),
+            optional(row.effect_size_ci_upper),
             optional(row.chance_to_win),
             optional(row.expected_loss),
         ]);

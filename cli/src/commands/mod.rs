@@ -22,13 +22,14 @@ mod metric;
 mod modern;
 mod planning;
 mod profiles;
+mod report;
 mod results;
 mod settings;
 mod shell;
 mod table;
 
 use abduck::model::time::to_microseconds;
-use abduck::{Engine, ErrorKind, Result};
+use abduck::{Engine, Error, ErrorKind, Result};
 use jiff::Timestamp;
 
 use crate::args::{Arguments, Command, Global};
@@ -39,6 +40,11 @@ use crate::output::Output;
 /// Does what was typed. A decision has exit codes of its own.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<Exit> {
     let Arguments { global, command } = arguments;
+    if let (Some(file), false) = (output.file(), matches!(command, Command::Report(_) | Command::Plot(_))) {
+        let message = format!("only reports and plots are written to a file, and '{}' is no format", file.display());
+        return Err(Error::invalid_field("output", "invalid_choice", message)
+            .hint("choose table, json, csv or md, and put the answer into a file with >"));
+    }
     match command {
         Command::Decide(arguments) => decide::run(&global, &arguments, output),
         command => answer(&global, command, output).map(|()| Exit::Success),
@@ -65,6 +71,8 @@ fn answer(global: &Global, command: Command, output: &Output) -> Result<()> {
         Command::Cohort(command) => cohort::run(global, command, output),
         Command::Log(arguments) => log::run(global, &arguments, output),
         Command::Results(arguments) => results::run(global, &arguments, output),
+        Command::Report(arguments) => report::report(global, &arguments, output),
+        Command::Plot(arguments) => report::plot(global, &arguments, output),
         Command::Plan(command) => planning::run(global, command, output),
         Command::Calibrate(arguments) => planning::calibrate(global, &arguments, output),
         Command::Influence(arguments) => planning::influence(global, &arguments, output),

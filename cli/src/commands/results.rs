@@ -82,7 +82,7 @@ fn listed_answer(listed: &ListedResult, output: &Output) -> Result<Answer> {
 }
 
 /// The column names that programs know.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 24] = [
     "variant",
     "units",
     "count",
@@ -96,6 +96,17 @@ const COLUMNS: [&str; 13] = [
     "rel_effect_size_ci_upper",
     "p_value",
     "p_value_fixed_horizon",
+    "effect_size",
+    "effect_size_ci_lower",
+    "effect_size_ci_upper",
+    "sequential_method",
+    "sequential_p_value",
+    "sequential_ci_lower",
+    "sequential_ci_upper",
+    "e_value",
+    "sequential_undecided",
+    "variance_reduction",
+    "days_saved",
 ];
 
 /// One row per variant.
@@ -134,5 +145,16 @@ fn flat_cells(row: &VariantRow) -> Vec<Cell> {
         optional(row.rel_effect_size_ci_upper),
         optional(row.p_value),
         optional(row.p_value_fixed_horizon),
+        optional(row.effect_size),
+        optional(row.effect_size_ci_lower),
+        optional(row.effect_size_ci_upper),
+        Cell::text(row.sequential_method.unwrap_or_default()),
+        optional(row.sequential_p_value),
+        optional(row.sequential_ci_lower),
+        optional(row.sequential_ci_upper),
+        optional(row.e_value),
+        Cell::text(row.sequential_undecided.as_deref().unwrap_or_default()),
+        optional(row.variance_reduction),
+        optional(row.days_saved),
     ]
 }

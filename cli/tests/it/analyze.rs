@@ -33,8 +33,8 @@ fn every_format_holds_the_numbers() {
     let data = place.json(asked);
     assert_eq!(data["metrics"]["revenue"]["variants"][1]["covariate"]["covariate_sum_product"], 12.0);
     let csv = place.succeeds(&format!("{asked} -o csv"));
-    assert_eq!(csv.lines().nth(2).unwrap(), "revenue,mean,,test,2,9,4.5,0.5,,,,,,");
-    assert_eq!(csv.lines().nth(3).unwrap(), "revenue,mean,\"{\"\"plan\"\":\"\"free\"\"}\",control,1,2,2,,,,,,,");
+    assert_eq!(csv.lines().nth(2).unwrap(), "revenue,mean,,test,2,9,4.5,0.5,,,,,1.5,,,,");
+    assert_eq!(csv.lines().nth(3).unwrap(), "revenue,mean,\"{\"\"plan\"\":\"\"free\"\"}\",control,1,2,2,,,,,,,,,,");
     assert!(place.succeeds(&format!("{asked} -o md")).contains("plan: free"));
 }
 

@@ -25,6 +25,7 @@ mod log;
 mod modern;
 mod planning;
 mod readme;
+mod reports;
 mod results;
 mod saved_metrics;
 mod tables;

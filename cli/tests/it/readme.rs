@@ -14,7 +14,7 @@ fn shell_blocks() -> Vec<String> {
 #[test]
 fn the_shell_examples_of_the_readme_run_as_printed() {
     let blocks = shell_blocks();
-    assert_eq!(blocks.len(), 8, "the README's shell examples");
+    assert_eq!(blocks.len(), 9, "the README's shell examples");
     let directory = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     std::os::unix::fs::symlink(root.join("datasets"), directory.path().join("datasets")).unwrap();
@@ -42,4 +42,7 @@ fn the_shell_examples_of_the_readme_run_as_printed() {
     }
     let json = fs::read_to_string(directory.path().join("result.json")).unwrap();
     serde_json::from_str::<abduck::ExperimentResult>(&json).unwrap();
+    for picture in ["report.html", "series.svg"] {
+        assert!(fs::read_to_string(directory.path().join(picture)).unwrap().contains("<svg"), "{picture}");
+    }
 }

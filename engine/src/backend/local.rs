@@ -34,6 +34,12 @@ pub fn measure(plan: &Plan, reader: &Reader, interrupt: &Interrupt) -> Result<(M
         Measure::Trend(measure) => trend::check_table(measure, reader)?,
         Measure::Funnel(_) => {}
     }
+    if let Measure::Units(measure) = &plan.measure
+        && let Some(projection) = reader.projection(interrupt)?
+        && let Some(found) = units::projected(&plan.population, measure, &projection, interrupt)?
+    {
+        return Ok(found);
+    }
     let mut cells = Cells::new(plan)?;
     let mut stages = Vec::new();
     for query in sql::render(plan) {

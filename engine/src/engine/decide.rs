@@ -9,7 +9,7 @@ use crate::model::metric_list::{EntryRole, MetricEntry};
 use crate::model::stats_config::StatsConfig;
 use crate::results::ExperimentDecision;
 use crate::stats::Outcome;
-use crate::stats::decision::{DecisionMetric, DecisionRole, decide};
+use crate::stats::decision::{DecisionMetric, DecisionRole, DecisionRule, decide};
 
 impl Engine {
     /// Says whether to ship a variant, hold, roll back or keep running, from all modern metrics of an experiment and the ratio of
@@ -33,7 +33,8 @@ impl Engine {
         let variants: Vec<String> =
             view.expected_share.keys().filter(|variant| **variant != config.baseline).cloned().collect();
         let has_ended = experiment.end_date.is_some_and(|end: Timestamp| end <= request.as_of);
-        let decision = decide(&variants, &metrics, view.sample_ratio.as_ref(), config.alpha, has_ended)?;
+        let rule = DecisionRule { alpha: config.alpha, correction: config.correction, has_ended };
+        let decision = decide(&variants, &metrics, view.sample_ratio.as_ref(), rule)?;
         Ok(ExperimentDecision::new(summary(&experiment), request.as_of, decision, view.sample_ratio, ignored))
     }
 

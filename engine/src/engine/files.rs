@@ -93,6 +93,45 @@ pub fn write_documents(documents: &[Document], directory: &Path, force: bool) ->
     Ok(changed.into_iter().map(|(file, _)| file).collect())
 }
 
+/// Writes a file as a whole: whoever reads it sees what was there before, or all that is new.
+///
+/// ```
+/// let file = std::env::temp_dir().join(format!("abduck-written-{}.txt", std::process::id()));
+/// abduck::write_text(&file, "done\n")?;
+/// assert_eq!(std::fs::read_to_string(&file).unwrap(), "done\n");
+/// assert!(abduck::write_text(&std::env::temp_dir(), "").is_err());
+/// # std::fs::remove_file(&file).ok();
+/// # Ok::<(), abduck::Error>(())
+/// ```
+///
+/// # Errors
+/// `Invalid` when there is a folder of that name; `NotFound` when its folder is missing; `Io` when it cannot be written.
+pub fn write_text(file: &Path, text: &str) -> Result<()> {
+    // A link stays one; what it points to is replaced.
+    let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    match fs::metadata(&target) {
+        Ok(present) if present.is_dir() => {
+            let message = format!("{} is a folder", file.display());
+            return Err(Error::invalid_field("output", "invalid_choice", message).hint("name a file in it"));
+        }
+        // A device or a pipe cannot be replaced.
+        Ok(present) if !present.is_file() => return fs::write(&target, text).map_err(|error| Error::io(file, error)),
+        _ => {}
+    }
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Error::not_found("folder", folder.display().to_string()).hint("make it first"));
+    }
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let draft = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &target));
+    written.map_err(|error| {
+        // What is left of a draft is of no use; that it cannot be removed either says nothing new.
+        let _ = fs::remove_file(&draft);
+        Error::io(file, error)
+    })
+}
+
 /// A file that no other document has, also where capitals do not count.
 fn file_name(document: &Document, taken: &mut HashSet<String>) -> PathBuf {
     const LENGTH_MAX: usize = 100;

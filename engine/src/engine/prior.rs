@@ -6,10 +6,11 @@ use serde_json::{Map, Value};
 use super::{Engine, ResultsRequest, summary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::experiment_metric::{ExperimentMetric, Measured};
-use crate::results::{FORMAT_VERSION, MetricResult, PriorFromPast, UnitVariant};
+use crate::results::{FORMAT_VERSION, MetricResult, PriorFromPast, RatePrior, UnitVariant};
+use crate::stats::comparison::dispersion;
 use crate::stats::inference::Estimate;
 use crate::stats::number::from_count;
-use crate::stats::priors::{LearnedPrior, learn_mean, learn_share};
+use crate::stats::priors::{LearnedPrior, learn_mean, learn_rate, learn_share};
 use crate::stats::proportion::Share;
 
 impl Engine {
@@ -43,6 +44,7 @@ impl Engine {
                 }
             }
         }
+        let rate_prior = rate_prior(&measured, &arms)?;
         let LearnedPrior { prior, arms, is_limited } = learned(&measured, &arms)?;
         Ok(PriorFromPast {
             format_version: FORMAT_VERSION,
@@ -50,6 +52,7 @@ impl Engine {
             as_of: request.as_of,
             metric: Value::Object(metric.clone()),
             prior: prior.to_json(),
+            rate_prior,
             arms,
             is_limited,
             experiments: used,
@@ -58,19 +61,37 @@ impl Engine {
     }
 }
 
+/// Of a metric that counts events, what to believe of their rate. The prior of the mean is there without it, so what teaches too little
+/// about a rate is no refusal.
+fn rate_prior(measured: &Measured, arms: &[UnitVariant]) -> Result<Option<RatePrior>> {
+    if !measured.counts_events() {
+        return Ok(None);
+    }
+    let arms = estimates(arms);
+    match learn_rate(&arms) {
+        Ok(LearnedPrior { prior, is_limited, .. }) => {
+            Ok(Some(RatePrior { prior: prior.to_json(), dispersion: dispersion(&arms), is_limited }))
+        }
+        Err(error) if error.code() == "too_few" => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn estimates(arms: &[UnitVariant]) -> Vec<Estimate> {
+    let estimate = |arm: &UnitVariant| {
+        let count = from_count(arm.number_of_samples);
+        Some(Estimate { count, value: arm.sum / count, unit_variance: arm.variance? })
+    };
+    arms.iter().filter_map(estimate).collect()
+}
+
 fn learned(measured: &Measured, arms: &[UnitVariant]) -> Result<LearnedPrior> {
     match measured {
         Measured::Funnel { .. } | Measured::Retention(_) => {
             let share = |arm: &UnitVariant| Share { successes: arm.sum, trials: from_count(arm.number_of_samples) };
             learn_share(&arms.iter().map(share).collect::<Vec<_>>())
         }
-        Measured::Mean { .. } | Measured::TimeToConvert { .. } => {
-            let estimate = |arm: &UnitVariant| {
-                let count = from_count(arm.number_of_samples);
-                Some(Estimate { count, value: arm.sum / count, unit_variance: arm.variance? })
-            };
-            learn_mean(&arms.iter().filter_map(estimate).collect::<Vec<_>>())
-        }
+        Measured::Mean { .. } | Measured::TimeToConvert { .. } => learn_mean(&estimates(arms)),
         Measured::Ratio { .. } | Measured::Quantile { .. } => {
             let message = "ratios and quantiles have no prior";
             Err(Error::invalid_field("metric.metric_type", "unsupported", message)

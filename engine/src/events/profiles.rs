@@ -192,11 +192,11 @@ impl Reader {
         );
         sql.value(distinct_id).text(")");
         let found =
-            database::rows(&self.connection, &sql, |row| Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?)))?;
+            database::rows(self.connection()?, &sql, |row| Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?)))?;
         let Some((person_id, properties)) = found.into_iter().next() else { return Ok(None) };
         let mut sql = text("SELECT distinct_id FROM distinct_id WHERE person_id = ");
         sql.value(i64::from(person_id)).text(" ORDER BY distinct_id");
-        let distinct_ids = database::rows(&self.connection, &sql, |row| row.get(0))?;
+        let distinct_ids = database::rows(self.connection()?, &sql, |row| row.get(0))?;
         Ok(Some(PersonProfile { person_id, distinct_ids, properties: object(&properties)? }))
     }
 
@@ -212,7 +212,8 @@ impl Reader {
              FROM group_profile JOIN group_type USING (group_type_index) WHERE name = ",
         );
         sql.value(group_type).text(" AND group_key = ").value(group_key);
-        let found = database::rows(&self.connection, &sql, |row| Ok((row.get::<_, u8>(0)?, row.get::<_, String>(1)?)))?;
+        let found =
+            database::rows(self.connection()?, &sql, |row| Ok((row.get::<_, u8>(0)?, row.get::<_, String>(1)?)))?;
         let Some((group_type_index, properties)) = found.into_iter().next() else { return Ok(None) };
         Ok(Some(GroupProfile {
             group_type: group_type.to_owned(),
@@ -232,7 +233,7 @@ impl Reader {
             "SELECT group_type_index, name, (SELECT count(*) FROM group_profile AS known \
              WHERE known.group_type_index = group_type.group_type_index) FROM group_type ORDER BY group_type_index",
         );
-        database::rows(&self.connection, &sql, |row| {
+        database::rows(self.connection()?, &sql, |row| {
             Ok(GroupType { index: row.get(0)?, name: row.get(1)?, group_count: row.get::<_, i64>(2)?.unsigned_abs() })
         })
     }

@@ -44,9 +44,10 @@ impl Reader {
         on_batch: &mut dyn FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<u64> {
         tracing::debug!(sql = sql.as_text(), "scan");
-        interrupt.watch(&self.connection, || {
+        let connection = self.connection()?;
+        interrupt.watch(connection, || {
             let failed = |error: duckdb::Error| query_error(&error, sql.as_text());
-            let mut statement = self.connection.prepare(sql.as_text()).map_err(failed)?;
+            let mut statement = connection.prepare(sql.as_text()).map_err(failed)?;
             let batches = statement.stream_arrow(params_from_iter(bound(sql))).map_err(failed)?;
             let mut rows = 0;
             for batch in batches {
@@ -67,6 +68,7 @@ impl Reader {
     pub fn explain(&self, sql: &Sql, interrupt: &Interrupt) -> Result<String> {
         let mut explain = database::text("EXPLAIN ANALYZE ");
         explain.append(sql);
-        interrupt.watch(&self.connection, || database::row(&self.connection, &explain, |row| row.get(1)))
+        let connection = self.connection()?;
+        interrupt.watch(connection, || database::row(connection, &explain, |row| row.get(1)))
     }
 }

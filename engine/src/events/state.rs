@@ -40,6 +40,9 @@ impl Reader {
     ///
     /// `Query` if the store cannot be read.
     pub fn state(&self) -> Result<DataState> {
+        if let Some(state) = self.memory.recall(&self.identity) {
+            return Ok(state);
+        }
         let sql = text(
             "SELECT (SELECT data_version FROM meta), (SELECT data_digest FROM meta), sum(n)::UBIGINT, epoch_us(min(first)), epoch_us(max(last)), \
              (SELECT count(*) FROM person_profile) \
@@ -47,7 +50,7 @@ impl Reader {
              UNION ALL SELECT event_count, first_event, last_event FROM attached)",
         );
         let (data_version, data_digest, event_count, first, last, persons) =
-            database::row(&self.connection, &sql, |row| {
+            database::row(self.connection()?, &sql, |row| {
                 Ok((
                     row.get::<_, u64>(0)?,
                     row.get::<_, String>(1)?,
@@ -57,8 +60,8 @@ impl Reader {
                     row.get::<_, i64>(5)?,
                 ))
             })?;
-        let attachments = attach::recorded(&self.connection)?;
-        Ok(DataState {
+        let attachments = attach::recorded(self.connection()?)?;
+        let state = DataState {
             data_version,
             data_digest,
             event_count,
@@ -68,7 +71,9 @@ impl Reader {
             last_event: last.map(instant).transpose()?,
             attached: attachments.iter().map(|attachment| attachment.pattern.clone()).collect(),
             attached_changes: attach::changes(&attachments)?,
-        })
+        };
+        self.memory.remember(&self.identity, &state);
+        Ok(state)
     }
 
     /// The most frequent event names with their counts, at most `limit` of them; among equals in alphabetical order.
@@ -80,7 +85,7 @@ impl Reader {
         let mut sql = Sql::new();
         sql.text("SELECT event, count(*) FROM events GROUP BY event ORDER BY count(*) DESC, event LIMIT ")
             .value(i64::from(limit));
-        database::rows(&self.connection, &sql, |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
+        database::rows(self.connection()?, &sql, |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The store as a place on disk, and holding it.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,12 +9,20 @@ use duckdb::{AccessMode, Connection};
 
 use super::database::{self, text};
 use super::interrupt::Interrupt;
+use super::known::{Identity, Memory};
 use super::lock::{Access, Lock};
 use super::migrate;
+use super::projection::EventsFrom;
 use crate::error::{Error, Result};
 
 const SCHEMA: &str = include_str!("schema.sql");
 const VIEW: &str = include_str!("view.sql");
+
+/// The same without its first word, for those who want a column more.
+pub(super) const COLUMNS_OF_EVENTS: &str = match VIEW.split_at_checked("SELECT".len()) {
+    Some((_, columns)) => columns,
+    None => VIEW,
+};
 
 /// The half of the schema that stores of format 1 lack.
 pub(super) const PROPERTIES: &str = include_str!("properties.sql");
@@ -41,12 +50,18 @@ pub(super) const FORMAT_VERSION: u32 = 2;
 pub struct EventStore {
     directory: PathBuf,
     interrupt: Interrupt,
+    events_from: EventsFrom,
+    memory: Memory,
 }
 
 /// The store, held for reading along with other readers.
 #[derive(Debug)]
 pub struct Reader {
-    pub(super) connection: Connection,
+    connection: OnceCell<Connection>,
+    pub(super) directory: PathBuf,
+    pub(super) events_from: EventsFrom,
+    pub(super) identity: Identity,
+    pub(super) memory: Memory,
     _lock: Lock,
 }
 
@@ -64,7 +79,12 @@ impl EventStore {
     ///
     /// `NotAllowed` if there is a store already; `Io` and `Storage` if the file cannot be written.
     pub fn create(directory: impl AsRef<Path>) -> Result<Self> {
-        let store = Self { directory: directory.as_ref().to_owned(), interrupt: Interrupt::new() };
+        let store = Self {
+            directory: directory.as_ref().to_owned(),
+            interrupt: Interrupt::new(),
+            events_from: EventsFrom::default(),
+            memory: Memory::default(),
+        };
         fs::create_dir_all(&store.directory).map_err(|error| Error::io(&store.directory, error))?;
         let _lock = store.lock(Access::Exclusive, Duration::ZERO, "create the event store")?;
         if store.path().exists() {
@@ -91,7 +111,12 @@ impl EventStore {
     ///
     /// `NotFound` if there is none.
     pub fn at(directory: impl AsRef<Path>) -> Result<Self> {
-        let store = Self { directory: directory.as_ref().to_owned(), interrupt: Interrupt::new() };
+        let store = Self {
+            directory: directory.as_ref().to_owned(),
+            interrupt: Interrupt::new(),
+            events_from: EventsFrom::default(),
+            memory: Memory::default(),
+        };
         if store.path().is_file() {
             Ok(store)
         } else {
@@ -104,6 +129,12 @@ impl EventStore {
     #[must_use]
     pub fn interruptible(self, interrupt: &Interrupt) -> Self {
         Self { interrupt: interrupt.clone(), ..self }
+    }
+
+    /// The same store, where events are read from elsewhere.
+    #[must_use]
+    pub fn reading_from(self, events_from: EventsFrom) -> Self {
+        Self { events_from, ..self }
     }
 
     /// The directory the store lies in.
@@ -119,8 +150,25 @@ impl EventStore {
     /// `Busy` if a writer held the store for too long; `NotFound`, `Storage` and `NotAllowed` if the file is missing, is
     /// not an event store, or belongs to a newer version.
     pub fn read(&self, wait: Duration, operation: &str) -> Result<Reader> {
-        let (lock, connection) = self.open(AccessMode::ReadOnly, Access::Shared, wait, operation)?;
-        Ok(Reader { connection, _lock: lock })
+        Self::at(&self.directory)?;
+        let lock = self.lock(Access::Shared, wait, operation)?;
+        let identity = Identity::of(&self.path());
+        // What looks as it did need not be opened before somebody asks for more than is known.
+        let (lock, connection) = if self.memory.recall(&identity).is_some() {
+            (lock, OnceCell::new())
+        } else {
+            drop(lock);
+            let (lock, connection) = self.open(AccessMode::ReadOnly, Access::Shared, wait, operation)?;
+            (lock, OnceCell::from(connection))
+        };
+        Ok(Reader {
+            connection,
+            directory: self.directory.clone(),
+            events_from: self.events_from,
+            identity: Identity::of(&self.path()),
+            memory: self.memory.clone(),
+            _lock: lock,
+        })
     }
 
     /// Holds the store for writing, waiting at most `wait` for others. They are told `operation` if they wait for us.
@@ -163,8 +211,23 @@ impl EventStore {
     }
 
     fn path(&self) -> PathBuf {
-        self.directory.join("events.duckdb")
+        database_in(&self.directory)
     }
+}
+
+impl Reader {
+    /// The open database.
+    pub(super) fn connection(&self) -> Result<&Connection> {
+        if let Some(connection) = self.connection.get() {
+            return Ok(connection);
+        }
+        let connection = database::open(&database_in(&self.directory), AccessMode::ReadOnly)?;
+        Ok(self.connection.get_or_init(|| connection))
+    }
+}
+
+fn database_in(directory: &Path) -> PathBuf {
+    directory.join("events.duckdb")
 }
 
 /// The stored half of the `events` view.

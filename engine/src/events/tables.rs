@@ -137,7 +137,7 @@ impl Reader {
     /// # Errors
     /// `Query` if the store cannot be read.
     pub fn tables(&self) -> Result<Vec<LabTable>> {
-        all(&self.connection)
+        all(self.connection()?)
     }
 
     /// Checks that the lab has a table with some columns, one of which tells the time.

@@ -9,6 +9,7 @@ mod conversion;
 pub mod funnel;
 mod instant;
 mod ordered;
+pub mod persons;
 pub mod rules;
 pub mod statistic;
 mod strict;

@@ -85,6 +85,27 @@ pub struct Counted {
 }
 
 impl UnitRows {
+    /// No rows, with the columns that a metric has.
+    pub(super) fn of(measure: &UnitMeasure) -> Self {
+        let sources = measure.sources.len();
+        Self {
+            numbers: vec![Vec::new(); sources],
+            texts: vec![Vec::new(); sources],
+            breakdowns: vec![Vec::new(); measure.breakdowns.len()],
+            ..Self::default()
+        }
+    }
+
+    /// Takes all rows out, and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.timestamps.clear();
+        self.roles.clear();
+        self.variants.clear();
+        self.numbers.iter_mut().for_each(Vec::clear);
+        self.texts.iter_mut().for_each(Vec::clear);
+        self.breakdowns.iter_mut().for_each(Vec::clear);
+    }
+
     /// The rows that do not have a role.
     #[must_use]
     pub fn without(&self, role: u32) -> Self {

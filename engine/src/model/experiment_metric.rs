@@ -15,8 +15,10 @@ pub use span::{Span, SpanUnit};
 use serde_json::{Map, Value};
 
 use crate::error::Result;
+use crate::model::cuped::Cuped;
 use crate::model::fields::{Fields, invalid};
 use crate::model::prior::Prior;
+use crate::model::sequential::SequentialMethod;
 
 /// A modern metric, read and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,8 +39,12 @@ pub struct ExperimentMetric {
     pub breakdowns: Vec<String>,
     /// What else of the time before the exposure may explain the value, besides the metric itself; mostly none.
     pub covariates: Vec<Source>,
+    /// Whether the units' own past is taken out; without it, as the experiment says.
+    pub cuped: Option<Cuped>,
     /// What is believed of each variant's value before the data; without it, next to nothing.
     pub prior: Option<Prior>,
+    /// Which answer decides while the experiment runs; without it, the one that the experiment names.
+    pub sequential: Option<SequentialMethod>,
 }
 
 /// Which direction of a metric is good.
@@ -69,7 +75,7 @@ pub const KIND: &str = "ExperimentMetric";
 const BREAKDOWNS_MAX: usize = 3;
 
 /// Keys that every type of metric has.
-const COMMON: [&str; 20] = [
+const COMMON: [&str; 22] = [
     "kind",
     "metric_type",
     "name",
@@ -83,7 +89,9 @@ const COMMON: [&str; 20] = [
     "version",
     "breakdownFilter",
     "covariates",
+    "cuped",
     "prior",
+    "sequential",
     "conversion_window",
     "conversion_window_unit",
     "delay",
@@ -115,15 +123,17 @@ impl ExperimentMetric {
         }
         let (measured, own) = kind::read(&fields)?;
         fields.refuse_unknown(&[&COMMON[..], own].concat())?;
+        let goals = [("increase", Goal::Increase), ("decrease", Goal::Decrease)];
+        let goal = fields.choice("goal", &goals)?.unwrap_or_default();
         Ok(Self {
             name: fields.text("name")?,
             uuid: fields.text("uuid")?,
-            goal: fields
-                .choice("goal", &[("increase", Goal::Increase), ("decrease", Goal::Decrease)])?
-                .unwrap_or_default(),
+            goal,
             guardrail_margin: guardrail_margin(&fields)?,
             covariates: covariates(&fields, &measured)?,
-            prior: prior(&fields, &measured)?,
+            cuped: cuped(&fields, &measured)?,
+            prior: prior(&fields, &measured, goal)?,
+            sequential: sequential(&fields, &measured)?,
             measured,
             window: window(&fields)?,
             breakdowns: breakdowns(&fields)?,
@@ -131,16 +141,35 @@ impl ExperimentMetric {
     }
 }
 
-/// `{"prior": {"alpha": 10, "beta": 90}}` of a share, `{"prior": {"mu": …, "kappa": …, "alpha": …, "beta": …}}` of a mean.
-fn prior(fields: &Fields<'_>, measured: &Measured) -> Result<Option<Prior>> {
+/// `{"prior": {"alpha": 10, "beta": 90}}` of a share, `{"prior": {"mu": …, "kappa": …, "alpha": …, "beta": …}}` of a mean,
+/// `{"prior": {"shape": …, "rate": …}}` of events per unit.
+fn prior(fields: &Fields<'_>, measured: &Measured, goal: Goal) -> Result<Option<Prior>> {
     let Some(given) = fields.object("prior")? else { return Ok(None) };
     let prior = Prior::read(&given)?;
     match (measured, prior) {
         (Measured::Funnel { .. } | Measured::Retention(_), Prior::Share { .. })
         | (Measured::Mean { .. } | Measured::TimeToConvert { .. }, Prior::Mean { .. }) => Ok(Some(prior)),
+        (measured, Prior::Rate { .. }) if measured.counts_events() && goal == Goal::Increase => Ok(Some(prior)),
+        (_, Prior::Rate { .. }) => {
+            Err(invalid(&fields.at("prior"), "of a rate is for means that count events, without outliers, and more is better")
+                .hint("give mu, kappa, alpha and beta for any other mean"))
+        }
         _ => Err(invalid(&fields.at("prior"), "does not suit the type of the metric").hint(
             "funnels and retention take alpha and beta, means and times mu, kappa, alpha and beta; ratios and quantiles none",
         )),
+    }
+}
+
+/// As in `stats_config.sequential`; what the metric names must suit it.
+fn sequential(fields: &Fields<'_>, measured: &Measured) -> Result<Option<SequentialMethod>> {
+    let method = fields.object("sequential")?.map(|fields| SequentialMethod::read(&fields)).transpose()?;
+    match (measured, &method) {
+        (Measured::Funnel { .. } | Measured::Retention(_), _) => Ok(method),
+        (_, Some(SequentialMethod::Betting)) => {
+            Err(invalid(&fields.at("sequential"), "bets on shares only, and this metric is none")
+                .hint("funnels and retention are shares; others take asymptotic, mixture or group_sequential"))
+        }
+        _ => Ok(method),
     }
 }
 
@@ -168,6 +197,17 @@ fn covariates(fields: &Fields<'_>, measured: &Measured) -> Result<Vec<Source>> {
         return Err(invalid(&fields.at("covariates"), message));
     }
     Ok(covariates)
+}
+
+/// `{"cuped": {"enabled": true, "lookback_days": 14}}`, which goes before the experiment's `stats_config`.
+fn cuped(fields: &Fields<'_>, measured: &Measured) -> Result<Option<Cuped>> {
+    let cuped = fields.object("cuped")?.map(|inner| Cuped::read(&inner)).transpose()?;
+    let has_past = matches!(measured, Measured::Mean { .. } | Measured::Ratio { .. } | Measured::Funnel { .. });
+    if !has_past && matches!(cuped, Some(Cuped::Days(_))) {
+        let message = "the past is taken out of means, ratios and funnels only";
+        return Err(invalid(&fields.at("cuped"), message).hint("leave cuped out"));
+    }
+    Ok(cuped)
 }
 
 /// `{"guardrail": {"margin": 0.01}}`: the metric must not get worse by 1 % of the baseline or more.

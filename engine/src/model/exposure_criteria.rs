@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::cuped::Cuped;
 use super::entity::{Entity, EntitySource};
 use super::experiment::Experiment;
 use super::filter::Filter;
@@ -48,9 +49,6 @@ pub enum SeveralVariants {
 /// Where the criteria stand in an experiment.
 const FIELD: &str = "exposure_criteria";
 
-/// How many days before the exposure a covariate looks at, unless said otherwise (M-61).
-pub(crate) const LOOKBACK_DAYS: i64 = 14;
-
 impl ExposureConfig {
     /// The events by which people come into an experiment that does not exist yet: `{"event": NAME}` or an action, with filters.
     ///
@@ -90,14 +88,8 @@ impl Experiment {
     /// `Invalid` when `stats_config.cuped` is malformed.
     pub fn covariate_lookback_days(&self) -> Result<Option<i64>> {
         let fields = Fields { map: &self.stats_config, place: "stats_config".to_owned() };
-        let Some(cuped) = fields.object("cuped")? else { return Ok(None) };
-        cuped.refuse_unknown(&["enabled", "lookback_days"])?;
-        let days = match cuped.get("lookback_days") {
-            Some(Value::String(text)) => text.trim().parse().ok(),
-            Some(days) => days.as_i64(),
-            None => None,
-        };
-        Ok(cuped.boolean("enabled")?.then(|| days.unwrap_or(LOOKBACK_DAYS).clamp(1, 30)))
+        let cuped = fields.object("cuped")?.map(|fields| Cuped::read(&fields)).transpose()?;
+        Ok(cuped.and_then(Cuped::days))
     }
 }
 

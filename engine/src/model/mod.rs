@@ -7,6 +7,7 @@
 pub mod action;
 pub mod cohort;
 pub(crate) mod date;
+pub mod cuped;
 pub mod document;
 pub mod definition;
 pub mod entity;
@@ -29,6 +30,7 @@ pub mod saved_metric;
 pub mod secondary;
 pub mod session;
 pub mod settings;
+pub mod sequential;
 pub mod stats_config;
 pub(crate) mod suggest;
 pub mod table_aggregate;

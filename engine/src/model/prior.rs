@@ -28,15 +28,27 @@ pub enum Prior {
         /// Half the sum of squares those units would have, above 0.
         beta: f64,
     },
+    /// Of events per unit: Gamma, as if `rate` units had done it `shape` times together.
+    Rate {
+        /// Events, above 0.
+        shape: f64,
+        /// Units, above 0.
+        rate: f64,
+    },
 }
 
 impl Prior {
-    /// Reads `{"alpha", "beta"}` for a share, and `{"mu", "kappa", "alpha", "beta"}` for a mean.
+    /// Reads `{"alpha", "beta"}` for a share, `{"mu", "kappa", "alpha", "beta"}` for a mean, and `{"shape", "rate"}` for events per
+    /// unit.
     pub(super) fn read(fields: &Fields<'_>) -> Result<Self> {
         let positive = |key: &str, above: f64| {
             let number = fields.number(key, above, 1e15)?.filter(|number| *number > above);
             number.ok_or_else(|| invalid(&fields.at(key), format!("is missing, or not above {above}")))
         };
+        if fields.get("shape").is_some() || fields.get("rate").is_some() {
+            fields.refuse_unknown(&["shape", "rate"])?;
+            return Ok(Self::Rate { shape: positive("shape", 0.0)?, rate: positive("rate", 0.0)? });
+        }
         if fields.get("mu").is_none() && fields.get("kappa").is_none() {
             fields.refuse_unknown(&["alpha", "beta"])?;
             return Ok(Self::Share { alpha: positive("alpha", 0.0)?, beta: positive("beta", 0.0)? });
@@ -57,6 +69,7 @@ impl Prior {
         let object = match self {
             Self::Share { alpha, beta } => json!({"alpha": alpha, "beta": beta}),
             Self::Mean { mu, kappa, alpha, beta } => json!({"mu": mu, "kappa": kappa, "alpha": alpha, "beta": beta}),
+            Self::Rate { shape, rate } => json!({"shape": shape, "rate": rate}),
         };
         object.as_object().cloned().unwrap_or_default()
     }

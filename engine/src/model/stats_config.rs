@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::entity::invalid;
 use super::experiment::Experiment;
 use super::fields::Fields;
+use super::sequential::{FamilyCorrection, SequentialMethod};
 use crate::error::Result;
 
 /// How the numbers of an experiment's metrics are judged.
@@ -13,6 +14,9 @@ use crate::error::Result;
 pub struct StatsConfig {
     /// The compatible statistics of trends and funnels.
     pub generation: Generation,
+    /// Whether funnels of the second generation are judged by its short-lived test of two proportions.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interim_funnel: bool,
     /// The two-sided error rate of intervals and tests of modern metrics.
     pub alpha: f64,
     /// The number of units of two variants at which the anytime-valid interval is narrowest.
@@ -21,6 +25,12 @@ pub struct StatsConfig {
     pub method: Option<Method>,
     /// The variant that the others of a modern metric are compared with.
     pub baseline: String,
+    /// Which answer decides about modern metrics while the experiment runs.
+    #[serde(skip_serializing_if = "SequentialMethod::is_asymptotic")]
+    pub sequential: SequentialMethod,
+    /// How the metrics of one role are held together in a decision.
+    #[serde(skip_serializing_if = "FamilyCorrection::is_holm")]
+    pub correction: FamilyCorrection,
 }
 
 /// A generation of the compatible statistics of trends and funnels.
@@ -66,6 +76,18 @@ pub const BASELINE: &str = "control";
 pub(crate) const BASELINE_FIELD: &str = "stats_config.baseline_variant_key";
 
 const PLACE: &str = "stats_config";
+/// What an experiment can say.
+const KEYS: [&str; 9] = [
+    "version",
+    "funnel",
+    "method",
+    "frequentist",
+    "bayesian",
+    "cuped",
+    "baseline_variant_key",
+    "sequential",
+    "correction",
+];
 const ALPHA: f64 = 0.05;
 const CI_LEVEL: f64 = 0.95;
 const TUNING_UNITS: f64 = 5000.0;
@@ -75,10 +97,13 @@ impl Default for StatsConfig {
     fn default() -> Self {
         Self {
             generation: Generation::First,
+            interim_funnel: false,
             alpha: ALPHA,
             tuning_units: TUNING_UNITS,
             method: None,
             baseline: BASELINE.to_owned(),
+            sequential: SequentialMethod::Asymptotic,
+            correction: FamilyCorrection::Holm,
         }
     }
 }
@@ -92,7 +117,7 @@ impl StatsConfig {
     /// `Invalid` when `stats_config` has unknown keys or a setting is out of range.
     pub fn of(experiment: &Experiment) -> Result<Self> {
         let fields = Fields { map: &experiment.stats_config, place: PLACE.to_owned() };
-        fields.refuse_unknown(&["version", "method", "frequentist", "bayesian", "cuped", "baseline_variant_key"])?;
+        fields.refuse_unknown(&KEYS)?;
         let baseline = fields.text("baseline_variant_key")?.unwrap_or_else(|| BASELINE.to_owned());
         let generation = match fields.integer("version", 1, 2)? {
             Some(2) => Generation::Second,
@@ -110,7 +135,10 @@ impl StatsConfig {
                 Some(bayesian.unwrap_or(default))
             }
         };
-        Ok(Self { generation, alpha: frequentist.alpha, tuning_units: frequentist.tuning_units, method, baseline })
+        let (alpha, tuning_units) = (frequentist.alpha, frequentist.tuning_units);
+        let (sequential, correction) = sequential(&fields, experiment)?;
+        let interim_funnel = interim_funnel(&fields, generation)?;
+        Ok(Self { generation, interim_funnel, alpha, tuning_units, method, baseline, sequential, correction })
     }
 }
 
@@ -143,6 +171,23 @@ impl Frequentist {
         let is_relative = self.is_relative;
         if self.is_sequential { Method::Sequential { is_relative } } else { Method::Frequentist { is_relative } }
     }
+}
+
+/// `{"version": 2, "funnel": "interim_frequentist"}` (reference statistics, section 9).
+fn interim_funnel(fields: &Fields<'_>, generation: Generation) -> Result<bool> {
+    let is_interim = fields.choice("funnel", &[("bayesian", false), ("interim_frequentist", true)])?.unwrap_or(false);
+    if is_interim && generation == Generation::First {
+        return Err(invalid(&fields.at("funnel"), "is a method of version 2 only").hint("set version to 2"));
+    }
+    Ok(is_interim)
+}
+
+/// The method that decides, and how the metrics are held together.
+fn sequential(fields: &Fields<'_>, experiment: &Experiment) -> Result<(SequentialMethod, FamilyCorrection)> {
+    let method = fields.object("sequential")?.map(|fields| SequentialMethod::read(&fields)).transpose()?;
+    let correction = fields.choice("correction", &FamilyCorrection::NAMES)?;
+    let method = method.unwrap_or_default().planned_by(experiment.parameters.as_ref());
+    Ok((method, correction.unwrap_or_default()))
 }
 
 /// `prior_type` is the reference's word for the scale of a prior and has no effect on any formula there (section 10.2).

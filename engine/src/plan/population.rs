@@ -42,6 +42,12 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
+    /// Whether an instant lies in it.
+    #[must_use]
+    pub fn contains(&self, microseconds: i64) -> bool {
+        self.from_microseconds <= microseconds && microseconds < self.until_microseconds
+    }
+
     /// The range of an experiment that began at `start` and ended at `end`, or runs, as of a moment.
     #[must_use]
     pub fn new(start: Timestamp, end: Option<Timestamp>, as_of: Timestamp) -> Self {

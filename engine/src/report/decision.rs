@@ -47,18 +47,22 @@ pub fn decision_verdict(decision: &ExperimentDecision) -> String {
 /// One row per metric and variant: what is known.
 #[must_use]
 pub fn decision_table(decision: &ExperimentDecision) -> Table {
-    let mut table = Table::new(&["metric", "role", "variant", "finding", "any-time interval", "p adjusted"]);
+    let mut table = Table::new(&["metric", "role", "variant", "finding", "interval", "p adjusted"]);
     for reason in decision.rows() {
         let role = match reason.role {
             DecisionRole::Guardrail { margin } => format!("guardrail, {} at most", number::percent(margin)),
             DecisionRole::Primary | DecisionRole::Secondary => reason.role.as_str().to_owned(),
         };
+        let finding = reason
+            .undecided
+            .as_ref()
+            .map_or_else(|| in_words(reason.finding).to_owned(), |why| format!("{}: {why}", in_words(reason.finding)));
         let [low, high] = reason.relative_interval.map_or([None, None], |[low, high]| [Some(low), Some(high)]);
         table.push(vec![
             Cell::text(&reason.metric),
             Cell::text(&role),
             Cell::text(&reason.variant),
-            Cell::text(in_words(reason.finding)),
+            Cell::text(finding),
             interval_cell(low, high),
             Cell::optional(reason.adjusted_p_value, number::p_value),
         ]);

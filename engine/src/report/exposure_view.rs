@@ -77,7 +77,7 @@ pub fn exposure_view_html(view: &ExposureView) -> String {
     )
 }
 
-fn summary(view: &ExposureView) -> String {
+pub(super) fn summary(view: &ExposureView) -> String {
     let units: u64 = view.totals.values().sum();
     let several = view.totals.get(SEVERAL).copied().unwrap_or(0);
     let mut text = format!("{} exposed", number::count(units));
@@ -105,7 +105,7 @@ fn summary(view: &ExposureView) -> String {
 }
 
 /// One row per variant: how many, which share of those with one variant, and which share the flag's split expects.
-fn totals(view: &ExposureView) -> Table {
+pub(super) fn totals(view: &ExposureView) -> Table {
     let mut table = Table::new(&["variant", "units", "share", "expected"]);
     let with_one: u64 = view.totals.iter().filter(|(key, _)| *key != SEVERAL).map(|(_, units)| units).sum();
     for (key, units) in &view.totals {

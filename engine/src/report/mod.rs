@@ -10,6 +10,7 @@ mod exposure_view;
 mod history;
 mod html;
 pub mod number;
+mod page;
 mod planning;
 mod plot;
 mod reconciliation;
@@ -29,11 +30,12 @@ pub use explain::{explanation, stage_table};
 pub use exposure_view::{exposure_csv, exposure_table, exposure_view, exposure_view_html};
 pub use history::{history, history_csv, history_html, history_table, history_verdict};
 pub use html::{html, listed_html, secondary_html};
+pub use page::{report_html, report_markdown};
 pub use planning::{
     calibration, calibration_table, influence, influence_table, past_plan, past_plan_table, prior, prior_table,
     remaining, remaining_table,
 };
-pub use plot::{intervals, sparkline};
+pub use plot::{PlotKind, PlotSource, intervals, sparkline, svg};
 pub use reconciliation::{
     reconciled_text, reconciliation, reconciliation_csv, reconciliation_html, reconciliation_table,
 };

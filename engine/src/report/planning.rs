@@ -208,6 +208,15 @@ pub fn prior(prior: &PriorFromPast, width: Option<u16>) -> String {
     }
     let json = serde_json::Value::Object(prior.prior.clone());
     let _ = writeln!(text, "\nIn the metric: \"prior\": {json}");
+    if let Some(rate) = &prior.rate_prior {
+        let (json, dispersion) =
+            (serde_json::Value::Object(rate.prior.clone()), number::significant_digits(rate.dispersion, 3));
+        let _ = writeln!(
+            text,
+            "Or, as the metric counts events, of their rate: \"prior\": {json}\n(the counts vary {dispersion} times as much as \
+             Poisson's, so events and units count for as much less)"
+        );
+    }
     text
 }
 

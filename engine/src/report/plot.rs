@@ -1,4 +1,18 @@
-//! Plots as text: intervals on a shared axis.
+//! Plots: as text, on a shared axis, and as SVG.
+
+mod axis;
+mod canvas;
+mod course;
+mod exposure;
+mod forest;
+mod funnel;
+mod kind;
+mod posterior;
+mod scale;
+mod style;
+mod words;
+
+pub use kind::{PlotKind, PlotSource, svg};
 
 use std::fmt::Write;
 

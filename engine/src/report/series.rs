@@ -25,13 +25,18 @@ pub fn series(series: &MetricSeries, view: SeriesView, width: Option<u16>) -> St
         text.push_str("\nNo day has passed yet.\n");
     } else {
         let _ = write!(text, "\n{}\n{}", table.to_text(width), plot(series, view));
-        match view {
-            SeriesView::Cumulative => text.push_str(&peeking(&series.peeking)),
-            SeriesView::ByDaysSinceExposure => text.push_str(&novelty(&series.novelty)),
-            SeriesView::ByExposureDay => {}
-        }
+        text.push_str(&remarks(series, view));
     }
     text
+}
+
+/// What a view says besides its points, as sentences that follow another one.
+pub(super) fn remarks(series: &MetricSeries, view: SeriesView) -> String {
+    match view {
+        SeriesView::Cumulative => peeking(&series.peeking),
+        SeriesView::ByDaysSinceExposure => novelty(&series.novelty),
+        SeriesView::ByExposureDay => String::new(),
+    }
 }
 
 /// Whether effects change with the time since the exposure.

@@ -13,7 +13,7 @@ use crate::results::{
     ExperimentResult, ExperimentSummary, ListedResult, MetricResult, Provenance, SecondaryResult, TrendCount,
     VariantRow, Warning, rows,
 };
-use crate::stats::comparison::Comparison;
+use crate::stats::comparison::{Comparison, SequentialAnswer};
 use crate::stats::{Estimates, MissingData, Observations, Outcome, Rule, Rung, SignificanceCode};
 
 /// The width of the plot, in characters.
@@ -231,6 +231,9 @@ fn observed_text(observed: &Observations) -> String {
 
 /// One sentence on a variant and the baseline, by the answer that holds at every look.
 fn compared(variant: &str, comparison: &Comparison) -> String {
+    if let Some(answer) = &comparison.sequential {
+        return decided(variant, answer);
+    }
     let direction = if comparison.difference >= 0.0 { "above" } else { "below" };
     let p_value = number::p_value(comparison.anytime_valid.p_value);
     if comparison.anytime_valid.significant {
@@ -242,6 +245,24 @@ fn compared(variant: &str, comparison: &Comparison) -> String {
         ""
     };
     format!("No clear difference between {variant} and the baseline yet (any-time p {p_value}){fixed}.")
+}
+
+/// One sentence by the sequential method that was chosen.
+fn decided(variant: &str, answer: &SequentialAnswer) -> String {
+    match answer {
+        SequentialAnswer::Undecided { method, reason } => {
+            format!("{variant} is undecided by {}: {reason}.", method.as_str())
+        }
+        SequentialAnswer::Given { method, difference, inference, .. } => {
+            let p_value = format!("{} p {}", method.as_str(), number::p_value(inference.p_value));
+            let direction = if *difference >= 0.0 { "above" } else { "below" };
+            if inference.significant {
+                format!("{variant} is {direction} the baseline ({p_value}).")
+            } else {
+                format!("No clear difference between {variant} and the baseline yet ({p_value}).")
+            }
+        }
+    }
 }
 
 fn judged(estimates: &Estimates) -> String {

@@ -1,6 +1,7 @@
 //! Modern metrics as tables: columns that depend on the type, and what stands behind the numbers.
 
 mod adjusted;
+mod sequential;
 
 use serde_json::Value;
 
@@ -74,6 +75,7 @@ pub(super) fn sections(result: &MetricResult) -> Vec<(String, Table)> {
         return Vec::new();
     };
     let mut sections = Vec::new();
+    sections.extend(sequential::section(outcome));
     sections.extend(adjusted::section(outcome));
     if variants.iter().any(|variant| !variant.step_counts.is_empty()) {
         sections.push(("steps after the exposure".to_owned(), steps(metric, variants)));
@@ -220,7 +222,7 @@ fn steps(metric: &Value, variants: &[UnitVariant]) -> Table {
 }
 
 /// What the definition calls a step.
-fn step_name(metric: &Value, step: usize) -> String {
+pub(super) fn step_name(metric: &Value, step: usize) -> String {
     let source = &metric["series"][step];
     let name = ["custom_name", "name", "event"].iter().find_map(|key| source.get(*key).and_then(Value::as_str));
     name.unwrap_or("any event").to_owned()

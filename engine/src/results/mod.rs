@@ -19,8 +19,10 @@ mod legacy;
 mod listed;
 mod reconciliation;
 mod past;
+mod posterior;
 mod prior;
 mod remaining;
+mod report;
 mod secondary;
 mod series;
 mod table;
@@ -46,9 +48,11 @@ pub use influence::{Influence, LargestUnit};
 pub use legacy::{legacy, legacy_listed, legacy_secondary};
 pub use listed::ListedResult;
 pub use past::{PastNeed, PastPlan};
-pub use prior::PriorFromPast;
+pub use posterior::{DifferencePosterior, DifferencePosteriors};
+pub use prior::{PriorFromPast, RatePrior};
 pub use reconciliation::{Reconciliation, ReconciliationRow};
 pub use remaining::{Remaining, RemainingVariant};
+pub use report::{Report, ReportedMetric};
 pub use secondary::{SecondaryMetricSummary, SecondaryResult};
 pub use series::{
     MetricSeries, Peeking, SeriesPoint, SeriesPoints, SeriesRow, SeriesVariant, SeriesView, metric_series, series_rows,

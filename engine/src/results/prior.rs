@@ -20,6 +20,9 @@ pub struct PriorFromPast {
     pub metric: Value,
     /// The prior, as it stands in a metric under `prior`.
     pub prior: Map<String, Value>,
+    /// Of a metric that counts events, the prior of their rate, which may stand there instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_prior: Option<RatePrior>,
     /// The number of past arms it was learned from.
     pub arms: usize,
     /// Whether the arms differ no more than chance: then the prior is as sure as all their units together, and no surer.
@@ -28,4 +31,15 @@ pub struct PriorFromPast {
     pub experiments: Vec<String>,
     /// Past experiments that the metric could not be computed for, and why.
     pub left_out: IndexMap<String, String>,
+}
+
+/// What to believe of the rate of a metric that counts events.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RatePrior {
+    /// The prior, as it stands in a metric under `prior`.
+    pub prior: Map<String, Value>,
+    /// How many times larger the variance of the past counts is than their mean; events and units count for as much less.
+    pub dispersion: f64,
+    /// Whether the arms differ no more than chance.
+    pub is_limited: bool,
 }

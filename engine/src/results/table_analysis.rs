@@ -115,6 +115,12 @@ pub struct TableAnalysisRow {
     pub p_value: Option<f64>,
     /// The p-value for a single look at a moment chosen beforehand.
     pub p_value_fixed_horizon: Option<f64>,
+    /// How much larger the value is than the baseline's, in its own unit.
+    pub effect_size: Option<f64>,
+    /// The lower end of the anytime-valid 95 % interval of `effect_size`.
+    pub effect_size_ci_lower: Option<f64>,
+    /// The upper end of the anytime-valid 95 % interval of `effect_size`.
+    pub effect_size_ci_upper: Option<f64>,
     /// The probability that the variant is the best of all.
     pub chance_to_win: Option<f64>,
     /// What choosing the variant costs on average where another is better, in the unit of the value.
@@ -289,7 +295,9 @@ pub fn table_analysis_rows(analysis: &TableAnalysis) -> Vec<TableAnalysisRow> {
         let whole = (None, &metric.variants, &metric.outcome);
         let parts = metric.breakdowns.iter().map(|part| (Some(&part.properties), &part.variants, &part.outcome));
         for (breakdown, variants, outcome) in std::iter::once(whole).chain(parts) {
-            rows.extend(variants.iter().map(|variant| row(name, metric, breakdown, variant, outcome)));
+            rows.extend(
+                variants.iter().map(|variant| row(name, metric, breakdown, variant, &analysis.baseline, outcome)),
+            );
         }
     }
     rows
@@ -300,6 +308,7 @@ fn row(
     metric: &TableMetricResult,
     breakdown: Option<&Map<String, Value>>,
     variant: &UnitVariant,
+    baseline: &str,
     outcome: &Outcome,
 ) -> TableAnalysisRow {
     let observed = match outcome {
@@ -308,6 +317,12 @@ fn row(
     };
     let comparison = observed.and_then(|observed| observed.comparisons.against_baseline.get(&variant.key));
     let relative = comparison.and_then(|comparison| comparison.anytime_valid.relative_interval);
+    let value_of = |key: &str| observed.and_then(|observed| observed.value.get(key).copied());
+    let effect_size = value_of(&variant.key)
+        .zip(value_of(baseline))
+        .filter(|_| variant.key != baseline)
+        .map(|(own, other)| own - other);
+    let absolute = comparison.map(|comparison| comparison.anytime_valid.interval);
     let belief = observed.and_then(|observed| observed.comparisons.beliefs.get(&variant.key));
     TableAnalysisRow {
         metric: name.to_owned(),
@@ -316,12 +331,15 @@ fn row(
         variant: variant.key.clone(),
         units: variant.number_of_samples,
         sum: variant.sum,
-        value: observed.and_then(|observed| observed.value.get(&variant.key).copied()),
+        value: value_of(&variant.key),
         rel_effect_size: observed.and_then(|observed| observed.relative_lift.get(&variant.key).copied()),
         rel_effect_size_ci_lower: relative.map(|[lower, _]| lower),
         rel_effect_size_ci_upper: relative.map(|[_, upper]| upper),
         p_value: comparison.map(|comparison| comparison.anytime_valid.p_value),
         p_value_fixed_horizon: comparison.map(|comparison| comparison.fixed_horizon.p_value),
+        effect_size,
+        effect_size_ci_lower: absolute.map(|[lower, _]| lower),
+        effect_size_ci_upper: absolute.map(|[_, upper]| upper),
         chance_to_win: belief.map(|belief| belief.probability_best),
         expected_loss: belief.map(|belief| belief.expected_loss),
     }

@@ -26,6 +26,7 @@ mod write;
 pub(crate) use instant::instant;
 
 pub use assignments::logged_assignments;
+pub use units::{Belonging, EventQuestion, EventQuestions};
 pub use write::{Sql, Value};
 
 use serde::Serialize;
@@ -101,6 +102,12 @@ pub fn render(plan: &Plan) -> Vec<Query> {
             vec![Query { purpose: Purpose::UnitEvents, sql: units::events(&plan.population, measure) }]
         }
     }
+}
+
+/// A modern metric as questions about each event by itself; `None` when it asks for more than that.
+#[must_use]
+pub fn render_questions(population: &Population, measure: &UnitMeasure) -> Option<EventQuestions> {
+    units::questions(population, measure)
 }
 
 /// The exposed persons: columns `first_exposure` (microseconds since 1970 UTC), `person_id`, `variant`, `distinct_id` and

@@ -72,7 +72,7 @@ pub(super) fn known_variant(sql: &mut Sql, population: &Population, text: &dyn F
 /// The number of an event, or null (Q-T10); that of its session stands in a join.
 pub(super) fn event_number(sql: &mut Sql, number: &EventNumber) {
     match number {
-        EventNumber::Property(key) => property::number(sql, &|sql| property::text(sql, OF_EVENT, key)),
+        EventNumber::Property(key) => property::number_of(sql, OF_EVENT, key),
         EventNumber::Expression(value) => expression::number(sql, value),
         EventNumber::Session(_) => {
             sql.text("CAST(s.number AS DOUBLE)");

@@ -1,5 +1,10 @@
 //! The query of a modern metric: exposures and what is counted, unit by unit, for the kernel.
 
+mod questions;
+
+pub(crate) use questions::of_events as questions;
+pub use questions::{Belonging, EventQuestion, EventQuestions};
+
 use crate::model::experiment_metric::{TableSource, ValueOf};
 use crate::model::metric::FunnelOrder;
 use crate::plan::{Origin, Population, SourceMeasure, TEST_ACCOUNT_ROLE, Unit, UnitMeasure, UnitValue};
@@ -134,6 +139,12 @@ fn exposes(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
     sql.text("CASE WHEN e.timestamp >= make_timestamp(").value(population.range.from_microseconds);
     sql.text(") AND e.timestamp < make_timestamp(").value(population.range.until_microseconds).text(") AND ");
     matches(sql, &measure.exposure);
+    names_variant(sql, population, measure);
+    sql.text(" THEN 1 ELSE 0 END");
+}
+
+/// And the event names a known variant, where it should name one.
+fn names_variant(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
     if let Some(property) = &measure.variant_property {
         sql.text(" AND coalesce(");
         variant_text(sql, property);
@@ -141,7 +152,16 @@ fn exposes(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
         known_variants(sql, population);
         sql.text(", FALSE)");
     }
-    sql.text(" THEN 1 ELSE 0 END");
+}
+
+/// The position of the variant that the event exposes its unit to, at any time, if it is like an exposure; else 0.
+fn exposed_to(sql: &mut Sql, population: &Population, measure: &UnitMeasure, is_like_one: &dyn Fn(&mut Sql)) {
+    sql.text("CASE WHEN ");
+    is_like_one(sql);
+    names_variant(sql, population, measure);
+    sql.text(" THEN ");
+    variant_position(sql, population, measure);
+    sql.text(" ELSE 0 END");
 }
 
 fn variant_position(sql: &mut Sql, population: &Population, measure: &UnitMeasure) {
@@ -182,8 +202,7 @@ fn column(sql: &mut Sql, index: usize, source: &SourceMeasure, event: Option<()>
     };
     sql.text(",\n      CAST(");
     match (&source.value, event) {
-        (ValueOf::Property(key), Some(())) => property::number(sql, &|sql| text(sql, "e.properties", key)),
-        (ValueOf::Expression(value), Some(())) => expression::number(sql, value),
+        (value @ (ValueOf::Property(_) | ValueOf::Expression(_)), Some(())) => value_of(sql, value),
         (ValueOf::Session, Some(())) => session::id(sql),
         (ValueOf::Group(group_type_index), Some(())) => {
             sql.text(group_key(*group_type_index));
@@ -193,6 +212,17 @@ fn column(sql: &mut Sql, index: usize, source: &SourceMeasure, event: Option<()>
         }
     }
     sql.text(kind).text(" AS ").identifier(&name);
+}
+
+/// The number that is taken from an event; null where it is none.
+fn value_of(sql: &mut Sql, value: &ValueOf) {
+    match value {
+        ValueOf::Property(key) => property::number_of(sql, "e.properties", key),
+        ValueOf::Expression(value) => expression::number(sql, value),
+        _ => {
+            sql.text("NULL");
+        }
+    }
 }
 
 /// The rows of a table, as events of the units whose exposures carry their key (M-1).

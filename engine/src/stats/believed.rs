@@ -92,10 +92,19 @@ impl BellPosterior {
         self.location
     }
 
+    /// The degrees of freedom, unless it is normal.
+    pub(super) fn degrees_of_freedom(&self) -> Option<f64> {
+        self.student.map(|student| student.degrees_of_freedom())
+    }
+
+    /// The logarithm of the density at the location, per scale.
+    pub(super) fn ln_top(&self) -> f64 {
+        self.student.map_or(-0.5 * std::f64::consts::TAU.ln(), |student| student.ln_pdf(0.0))
+    }
+
     /// The density at a distance from the location, both in scales.
     pub(super) fn standard_density(&self, z: f64) -> f64 {
-        let ln_top = self.student.map_or(-0.5 * std::f64::consts::TAU.ln(), |student| student.ln_pdf(0.0));
-        (ln_top - self.ln_fall(z)).exp()
+        (self.ln_top() - self.ln_fall(z)).exp()
     }
 
     /// The edges of panels on which 16 nodes resolve the density, in scales from the location.
@@ -134,7 +143,7 @@ impl BellPosterior {
 
     /// The posterior on panels of given middles and half-widths.
     fn curve(&self, panels: &[(f64, f64)]) -> Curve {
-        let ln_top = self.student.map_or(-0.5 * std::f64::consts::TAU.ln(), |student| student.ln_pdf(0.0));
+        let ln_top = self.ln_top();
         let mass = panels.iter().map(|(middle, half)| {
             let unit = half / self.scale;
             let from = (middle - self.location) / self.scale;

@@ -11,10 +11,16 @@ use serde::{Deserialize, Serialize};
 mod adjusted;
 mod believed_difference;
 mod poststratified;
+mod rate;
+mod saved;
+mod sequential;
 
 pub use adjusted::Adjusted;
-pub use believed_difference::{BelievedDifference, believe_all};
+pub use believed_difference::{BelievedCurve, BelievedDifference, believe_all, believed_curves};
 pub use poststratified::{Poststratified, poststratify_all};
+pub use rate::dispersion;
+pub use saved::{Saved, save_all};
+pub use sequential::{PlannedLook, SequentialAnswer, SequentialName, judge_sequentially};
 
 use super::adjust::MultiMoments;
 use super::bayes::{self, Posterior};
@@ -93,6 +99,9 @@ pub struct Comparison {
     /// The answer of the compatible method that the experiment names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compatible: Option<CompatibleAnswer>,
+    /// The answer of the sequential method that is chosen to decide, where that is another than the anytime-valid one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequential: Option<SequentialAnswer>,
 }
 
 /// What is believed about a variant's true value.
@@ -153,6 +162,7 @@ fn against(nature: Nature, baseline: &Arm, arm: &Arm, statistics: &Statistics) -
         believed: None,
         poststratified: None,
         compatible: compatible_answer(nature, baseline, arm, statistics),
+        sequential: None,
     })
 }
 
@@ -160,6 +170,9 @@ fn beliefs(nature: Nature, arms: &[Arm], statistics: &Statistics) -> Result<Vec<
     let lower_is_better = statistics.lower_is_better;
     if nature == Nature::Share {
         return shares(arms, statistics);
+    }
+    if let Some(rates) = rate::rates(arms, statistics)? {
+        return rate::beliefs(&rates);
     }
     let posteriors = arms.iter().map(|arm| bell(nature, arm.estimate, statistics.prior)).collect::<Result<Vec<_>>>()?;
     // The smallest of several values is the largest of their opposites.

@@ -5,11 +5,14 @@
 //! to the control, each halved until both halves agree with the whole; what they disagree by is the error bound. The distribution
 //! function is tabulated once, panel by panel, as the integral of the polynomial through its density.
 
+mod lattice;
 mod marginal;
+mod shape;
 mod tabulated;
 
 pub use marginal::Marginal;
 
+use lattice::Lattice;
 use marginal::Family;
 use tabulated::Tabulated;
 
@@ -18,6 +21,7 @@ use super::dist::normal_quantile;
 use super::modern::check_rate;
 use super::quadrature::RULE;
 use crate::error::{Error, Result};
+use std::sync::OnceLock;
 
 /// The posterior of a difference or a ratio of two independent posteriors.
 ///
@@ -38,8 +42,11 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Contrast {
     kind: Kind,
-    control: Tabulated,
-    treatment: Tabulated,
+    arms: [Marginal; 2],
+    /// For posteriors that are smooth on the scale of the value.
+    lattice: Option<Lattice>,
+    /// The panels of both, for all others.
+    tables: OnceLock<[Tabulated; 2]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +71,8 @@ const AGREEMENT: f64 = 1e-14;
 const HALVINGS: u32 = 52;
 /// What the tabulated functions and the sums of panels round, in all.
 const ROUNDING: f64 = 1e-12;
+/// What Newton's method may leave of a quantile, as a part of the spread.
+const NEGLIGIBLE: f64 = 1e-13;
 /// A quantile is found when the next step is this part of the spread.
 const STEP: f64 = 1e-12;
 
@@ -83,9 +92,24 @@ impl Contrast {
     /// `mixed_families` when they are not of one family; `unsure_baseline` when the control is at most 0 with a probability above
     /// 1e-6.
     pub fn ratio(control: Marginal, treatment: Marginal) -> Result<Self> {
-        let contrast = Self::new(Kind::Ratio, control, treatment)?;
-        let at_most_zero = contrast.control.at(0.0).below;
-        if control.family() == Family::Bell && at_most_zero > UNSURE {
+        Self::new(Kind::Ratio, control, treatment)?.surely()
+    }
+
+    /// The ratio of the same two posteriors, from what has been computed of them for the difference.
+    ///
+    /// # Errors
+    /// As [`Contrast::ratio`].
+    pub fn into_ratio(self) -> Result<Self> {
+        Self { kind: Kind::Ratio, ..self }.surely()
+    }
+
+    /// Refuses a ratio to a baseline that may be 0.
+    fn surely(self) -> Result<Self> {
+        let contrast = self;
+        let is_sure = contrast.arms[0].family() != Family::Bell
+            || contrast.lattice.as_ref().is_some_and(Lattice::begins_above_zero);
+        let at_most_zero = if is_sure { 0.0 } else { contrast.control().at(0.0).below };
+        if at_most_zero > UNSURE {
             let message = format!("the baseline is at most 0 with a probability of {at_most_zero:.1e}");
             return Err(Error::invalid_field("control", "unsure_baseline", message)
                 .hint("look at the difference instead, which needs no positive baseline"));
@@ -100,7 +124,20 @@ impl Contrast {
                 Error::invalid_field("posteriors", "mixed_families", message).hint("compare arms of one metric")
             );
         }
-        Ok(Self { kind, control: Tabulated::new(control), treatment: Tabulated::new(treatment) })
+        let lattice = Lattice::new(&control, &treatment);
+        Ok(Self { kind, arms: [control, treatment], lattice, tables: OnceLock::new() })
+    }
+
+    fn tables(&self) -> &[Tabulated; 2] {
+        self.tables.get_or_init(|| self.arms.map(Tabulated::new))
+    }
+
+    fn control(&self) -> &Tabulated {
+        &self.tables()[0]
+    }
+
+    fn treatment(&self) -> &Tabulated {
+        &self.tables()[1]
     }
 
     /// The probability of at most `x`; the bound is absolute.
@@ -139,6 +176,9 @@ impl Contrast {
     /// `statistic_error` for a probability that is not strictly between 0 and 1.
     pub fn quantile(&self, probability: f64) -> Result<Bounded<f64>> {
         check_rate("probability", probability)?;
+        if let Some(found) = self.quantile_on_lattice(probability) {
+            return Ok(found);
+        }
         let (mut low, mut high) = self.bracket(probability);
         let (start, spread) = self.guess(probability);
         let mut x = start.clamp(low, high);
@@ -163,6 +203,24 @@ impl Contrast {
             }
         }
         Ok(Bounded { value: x, error_bound: error_bound.min(high - low + STEP * spread) })
+    }
+
+    /// Newton's method from a good guess; none where that, or the lattice, does not lead there.
+    fn quantile_on_lattice(&self, probability: f64) -> Option<Bounded<f64>> {
+        let lattice = self.lattice.as_ref()?;
+        let (mut x, spread) = lattice.guess(self.kind, probability);
+        for _ in 0..6 {
+            let (at, error) = lattice.at(self.kind, x)?;
+            let excess = if probability <= 0.5 { at.below - probability } else { 1.0 - probability - at.above };
+            let step = excess / at.density;
+            x -= step;
+            // What a step leaves is its square, times half the slope of the log density: less than 10 per spread as far out as here.
+            let left = 5.0 * step * step / spread.abs();
+            if left <= NEGLIGIBLE * spread.abs() {
+                return Some(Bounded { value: x, error_bound: (error + ROUNDING) / at.density + left });
+            }
+        }
+        None
     }
 
     /// The central interval with the given probability.
@@ -193,7 +251,7 @@ impl Contrast {
     /// Bounds of a quantile that always hold: both arms would have to be in a tail for the contrast to be beyond.
     fn bracket(&self, probability: f64) -> (f64, f64) {
         let (low, high) = (0.5 * probability, 0.5 * (1.0 - probability));
-        let (control, treatment) = (self.control.marginal(), self.treatment.marginal());
+        let [control, treatment] = &self.arms;
         let least = [treatment.quantile(low), control.upper_quantile(low)];
         let most = [treatment.upper_quantile(high), control.quantile(high)];
         let combine = |[treatment, control]: [f64; 2]| match self.kind {
@@ -210,12 +268,12 @@ impl Contrast {
     fn guess(&self, probability: f64) -> (f64, f64) {
         /// The distance of the quartiles of a normal curve, in standard deviations.
         const QUARTILES: f64 = 1.348_979_500_392_163;
-        let is_log = self.kind == Kind::Ratio && self.control.marginal().family() != Family::Bell;
+        let is_log = self.kind == Kind::Ratio && self.arms[0].family() != Family::Bell;
         let of = |marginal: Marginal| {
             let [first, middle, third] = [0.25, 0.5, 0.75].map(|p| marginal.quantile(p));
             if is_log { (middle.ln(), (third / first).ln()) } else { (middle, third - first) }
         };
-        let (control, treatment) = (of(*self.control.marginal()), of(*self.treatment.marginal()));
+        let (control, treatment) = (of(self.arms[0]), of(self.arms[1]));
         let z = normal_quantile(probability);
         if is_log {
             let spread = f64::hypot(control.1, treatment.1) / QUARTILES;
@@ -241,8 +299,11 @@ impl Contrast {
 
     /// The contrast at a value, and the absolute error of its probabilities.
     fn at(&self, x: f64) -> (At, f64) {
+        if let Some((at, error)) = self.lattice.as_ref().and_then(|lattice| lattice.at(self.kind, x)) {
+            return (at, error + ROUNDING);
+        }
         let mut sum = At::default();
-        let mut error = (1.0 - self.control.total()).abs() + (1.0 - self.treatment.total()).abs() + ROUNDING;
+        let mut error = (1.0 - self.control().total()).abs() + (1.0 - self.treatment().total()).abs() + ROUNDING;
         let edges = self.edges(x);
         for (from, to) in edges.iter().copied().zip(edges.iter().copied().skip(1)) {
             let whole = self.panel(x, from, to);
@@ -266,14 +327,14 @@ impl Contrast {
 
     /// Panels on which both densities are resolved: those of the control, cut where panels of the treatment begin.
     fn edges(&self, x: f64) -> Vec<f64> {
-        let control = self.control.marginal();
-        let own = self.control.grid();
+        let control = self.control().marginal();
+        let own = self.control().grid();
         let (Some(first), Some(last)) = (own.first(), own.last()) else { return Vec::new() };
         let place = |edge: &f64| {
-            let value = self.treatment.marginal().value(*edge);
+            let value = self.treatment().marginal().value(*edge);
             control.position(if self.kind == Kind::Difference { value - x } else { value / x })
         };
-        let others = self.treatment.grid().iter().map(place).filter(|place| first < place && place < last);
+        let others = self.treatment().grid().iter().map(place).filter(|place| first < place && place < last);
         let mut edges: Vec<f64> = own.iter().copied().chain(others).collect();
         edges.sort_by(f64::total_cmp);
         edges
@@ -285,13 +346,13 @@ impl Contrast {
         let mut sum = At::default();
         for (node, weight) in RULE.nodes.iter().zip(&RULE.weights) {
             let position = middle + half * node;
-            let control = self.control.marginal().value(position);
-            let mass = half * weight * self.control.marginal().mass(position);
+            let control = self.control().marginal().value(position);
+            let mass = half * weight * self.control().marginal().mass(position);
             let (threshold, stretch) = match self.kind {
                 Kind::Difference => (control + x, 1.0),
                 Kind::Ratio => (control * x, control),
             };
-            let treatment = self.treatment.at(threshold);
+            let treatment = self.treatment().at(threshold);
             sum.below += mass * treatment.below;
             sum.above += mass * treatment.above;
             sum.density += mass * stretch * treatment.density;

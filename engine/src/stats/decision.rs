@@ -1,18 +1,22 @@
 //! What to do: ship a variant, hold, roll back, or keep running, and why.
 //!
-//! Only what holds at any look decides, since nobody waits for a planned moment: the anytime-valid p-values of the primary metrics,
-//! corrected for their number and that of the variants (Holm 1979), and the anytime-valid intervals of the guardrails. A variant is
+//! Only what holds at every look decides: the p-values of the sequential method that the experiment chose (anytime-valid ones, if it
+//! chose none) of the primary metrics, corrected for their number and that of the variants, and its intervals of the guardrails. Where
+//! the chosen method does not answer, nothing answers in its place: the metric stays open, with the reason. A variant is
 //! shipped when it is better in some primary metric, worse in none, and every guardrail is known to hold.
+
+mod family;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use family::{family, guardrails};
+
 use super::comparison::{Belief, Comparison};
-use super::inference::Inference;
-use super::many::{Correction, adjust};
 use super::mismatch::SampleRatio;
 use crate::error::Result;
+use crate::model::sequential::FamilyCorrection;
 
 /// What a metric is to the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -75,10 +79,14 @@ pub struct Reason {
     pub variant: String,
     /// What is known.
     pub finding: Finding,
-    /// The anytime-valid p-value, corrected within its family: the primary metrics, or the secondary ones; none of a guardrail.
+    /// The p-value that holds at every look, corrected within its family: the primary metrics, or the secondary ones; none of a
+    /// guardrail.
     pub adjusted_p_value: Option<f64>,
-    /// The anytime-valid interval of the relative difference, with a covariate taken out where there is one.
+    /// The interval of the relative difference that holds at every look, with a covariate taken out where there is one.
     pub relative_interval: Option<[f64; 2]>,
+    /// Why the sequential method that the experiment chose does not answer, where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undecided: Option<String>,
 }
 
 /// What to do.
@@ -151,12 +159,25 @@ impl DecisionRole {
     }
 }
 
-/// Decides about the test variants of an experiment; `has_ended` when no more data will come.
+/// How a decision is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DecisionRule {
+    /// The error rate of a family.
+    pub alpha: f64,
+    /// How a family is held together.
+    pub correction: FamilyCorrection,
+    /// Whether no more data will come.
+    pub has_ended: bool,
+}
+
+/// Decides about the test variants of an experiment.
 ///
 /// ```
-/// use abduck::stats::decision::{Verdict, decide};
+/// use abduck::model::sequential::FamilyCorrection;
+/// use abduck::stats::decision::{DecisionRule, Verdict, decide};
 ///
-/// let decision = decide(&["test".to_owned()], &[], None, 0.05, false)?;
+/// let rule = DecisionRule { alpha: 0.05, correction: FamilyCorrection::Holm, has_ended: false };
+/// let decision = decide(&["test".to_owned()], &[], None, rule)?;
 /// assert_eq!(decision.verdict, Verdict::KeepRunning);
 /// # Ok::<(), abduck::error::Error>(())
 /// ```
@@ -167,84 +188,18 @@ pub fn decide(
     variants: &[String],
     metrics: &[DecisionMetric],
     sample_ratio: Option<&SampleRatio>,
-    alpha: f64,
-    has_ended: bool,
+    rule: DecisionRule,
 ) -> Result<Decision> {
-    let mut reasons = family(variants, metrics, DecisionRole::Primary, alpha)?;
+    let has_ended = rule.has_ended;
+    let mut reasons = family(variants, metrics, DecisionRole::Primary, rule)?;
     reasons.extend(guardrails(variants, metrics));
-    reasons.extend(family(variants, metrics, DecisionRole::Secondary, alpha)?);
+    reasons.extend(family(variants, metrics, DecisionRole::Secondary, rule)?);
     let per_variant: IndexMap<String, Verdict> =
         variants.iter().map(|variant| (variant.clone(), of_variant(variant, &reasons, has_ended))).collect();
     let is_mismatch = sample_ratio.is_some_and(|ratio| ratio.is_mismatch);
     let (verdict, variant, because) =
         if is_mismatch { mismatched() } else { overall(&per_variant, &reasons, metrics, has_ended) };
     Ok(Decision { verdict, variant, because, variants: per_variant, reasons })
-}
-
-/// The metrics of a role that are tested for a difference, all variants together.
-fn family(variants: &[String], metrics: &[DecisionMetric], role: DecisionRole, alpha: f64) -> Result<Vec<Reason>> {
-    let members = || {
-        let chosen = metrics.iter().filter(move |metric| metric.role == role);
-        chosen.flat_map(|metric| variants.iter().map(move |variant| (metric, variant)))
-    };
-    let known = |(metric, variant): (&DecisionMetric, &String)| {
-        metric.against_baseline.get(variant).map(|comparison| inference(comparison).p_value)
-    };
-    let p_values: Vec<f64> = members().filter_map(known).collect();
-    let mut adjusted = adjust(&p_values, alpha, Correction::Holm)?.into_iter();
-    let reason = |(metric, variant): (&DecisionMetric, &String)| {
-        let comparison = metric.against_baseline.get(variant);
-        let adjusted = comparison.and_then(|_| adjusted.next());
-        let finding = match (comparison, adjusted) {
-            (Some(comparison), Some(adjusted)) if adjusted.rejected => {
-                let is_higher = difference(comparison) > 0.0;
-                if is_higher == metric.lower_is_better { Finding::Worse } else { Finding::Better }
-            }
-            (Some(_), _) => Finding::Open,
-            (None, _) => Finding::TooLittleData,
-        };
-        Reason {
-            metric: metric.name.clone(),
-            role,
-            variant: variant.clone(),
-            finding,
-            adjusted_p_value: adjusted.map(|adjusted| adjusted.adjusted),
-            relative_interval: comparison.and_then(|comparison| inference(comparison).relative_interval),
-        }
-    };
-    Ok(members().map(reason).collect())
-}
-
-fn guardrails(variants: &[String], metrics: &[DecisionMetric]) -> Vec<Reason> {
-    let reason = |metric: &DecisionMetric, margin: f64, variant: &String| {
-        let comparison = metric.against_baseline.get(variant);
-        let relative_interval = comparison.and_then(|comparison| inference(comparison).relative_interval);
-        // The loss: how much worse, as a share of the baseline.
-        let loss =
-            relative_interval.map(|[low, high]| if metric.lower_is_better { [low, high] } else { [-high, -low] });
-        let finding = match (comparison, loss) {
-            (None, _) => Finding::TooLittleData,
-            (Some(_), Some([least, _])) if least > margin => Finding::Breached,
-            (Some(_), Some([_, most])) if most < margin => Finding::Safe,
-            (Some(_), _) => Finding::Open,
-        };
-        let (name, role) = (metric.name.clone(), metric.role);
-        Reason { metric: name, role, variant: variant.clone(), finding, adjusted_p_value: None, relative_interval }
-    };
-    let of_metric = |metric: &DecisionMetric| match metric.role {
-        DecisionRole::Guardrail { margin } => variants.iter().map(|variant| reason(metric, margin, variant)).collect(),
-        DecisionRole::Primary | DecisionRole::Secondary => Vec::new(),
-    };
-    metrics.iter().flat_map(of_metric).collect()
-}
-
-/// What holds at any look, with the covariate taken out where there is one.
-fn inference(comparison: &Comparison) -> &Inference {
-    comparison.adjusted.as_ref().map_or(&comparison.anytime_valid, |adjusted| &adjusted.anytime_valid)
-}
-
-fn difference(comparison: &Comparison) -> f64 {
-    comparison.adjusted.as_ref().map_or(comparison.difference, |adjusted| adjusted.difference)
 }
 
 fn of_variant(variant: &str, reasons: &[Reason], has_ended: bool) -> Verdict {

@@ -5,6 +5,10 @@
 //! and Turnbull 2000, "Group Sequential Methods", chapter 19). Sources of the boundaries: Pocock 1977; O'Brien and Fleming 1979;
 //! Lan and `DeMets` 1983.
 
+mod interim;
+
+pub use interim::{InterimLook, interim_look};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,19 +17,7 @@ use super::modern::check_rate;
 use super::quadrature::RULE;
 use crate::error::{Error, Result};
 
-/// How the error rate is spent over the looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Spending {
-    /// The same bar at every look.
-    Pocock,
-    /// A bar that falls with the square root of the information: hardly anything is spent early.
-    ObrienFleming,
-    /// A spending function close to O'Brien and Fleming's, for looks at any time.
-    LanDemetsObrienFleming,
-    /// A spending function close to Pocock's.
-    LanDemetsPocock,
-}
+pub use crate::model::sequential::Spending;
 
 /// The bars of a two-sided test, look by look.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,13 +66,8 @@ pub fn boundaries(spending: Spending, information_times: &[f64], alpha: f64) -> 
     let (z_boundaries, constant) = match spending {
         Spending::Pocock => by_constant(information_times, alpha, |constant, _| constant),
         Spending::ObrienFleming => by_constant(information_times, alpha, |constant, time| constant / time.sqrt()),
-        Spending::LanDemetsObrienFleming => {
-            let bar = -normal_quantile(alpha / 4.0);
-            (by_spending(information_times, |time| 4.0 * normal_sf(bar / time.sqrt())), None)
-        }
-        Spending::LanDemetsPocock => {
-            let spent = |time: f64| alpha * (1.0 + (1.0_f64.exp() - 1.0) * time).ln();
-            (by_spending(information_times, spent), None)
+        Spending::LanDemetsObrienFleming | Spending::LanDemetsPocock => {
+            (by_spending(information_times, |time| spent(spending, alpha, time)), None)
         }
     };
     Ok(Boundaries {
@@ -89,6 +76,14 @@ pub fn boundaries(spending: Spending, information_times: &[f64], alpha: f64) -> 
         z_boundaries,
         constant,
     })
+}
+
+/// What the kinds with a spending function allow to be spent until a time; the others spend by their bars.
+fn spent(spending: Spending, alpha: f64, time: f64) -> f64 {
+    match spending {
+        Spending::LanDemetsPocock => alpha * (1.0 + (1.0_f64.exp() - 1.0) * time).ln(),
+        _ => 4.0 * normal_sf(-normal_quantile(alpha / 4.0) / time.sqrt()),
+    }
 }
 
 /// The probability that the statistic has crossed its bar up to and including each look, when there is no effect.
@@ -105,10 +100,15 @@ fn crossings(times: &[f64], bars: &[f64]) -> Vec<f64> {
 
 /// The bars that come from one constant, which is found so that the whole error rate is `alpha`.
 fn by_constant(times: &[f64], alpha: f64, bar: impl Fn(f64, f64) -> f64) -> (Vec<f64>, Option<f64>) {
+    let (bars, constant) = from_constant(times, alpha, bar);
+    (bars, Some(constant))
+}
+
+fn from_constant(times: &[f64], alpha: f64, bar: impl Fn(f64, f64) -> f64) -> (Vec<f64>, f64) {
     let bars = |constant: f64| times.iter().map(|time| bar(constant, *time)).collect::<Vec<_>>();
     let excess = |constant: f64| crossings(times, &bars(constant)).last().copied().unwrap_or_default() - alpha;
     let constant = falling_root(excess, 0.0, UNREACHABLE);
-    (bars(constant), Some(constant))
+    (bars(constant), constant)
 }
 
 /// The bars that spend, look by look, what a function of the information allows.
@@ -126,7 +126,12 @@ fn by_spending(times: &[f64], allowed: impl Fn(f64) -> f64) -> Vec<f64> {
 }
 
 /// Where a falling function is 0, by bisection with the steps of the secant where these are inside.
-fn falling_root(function: impl Fn(f64) -> f64, mut from: f64, mut until: f64) -> f64 {
+fn falling_root(function: impl Fn(f64) -> f64, from: f64, until: f64) -> f64 {
+    falling_root_within(function, from, until, 1e-14)
+}
+
+/// The same, as closely as this share of it.
+fn falling_root_within(function: impl Fn(f64) -> f64, mut from: f64, mut until: f64, precision: f64) -> f64 {
     let (mut at_from, mut at_until) = (function(from), function(until));
     if at_from <= 0.0 {
         return from;
@@ -135,7 +140,7 @@ fn falling_root(function: impl Fn(f64) -> f64, mut from: f64, mut until: f64) ->
         return until;
     }
     for step in 0..200 {
-        if until - from <= 1e-14 * until {
+        if until - from <= precision * until {
             break;
         }
         let secant = from + (until - from) * at_from / (at_from - at_until);

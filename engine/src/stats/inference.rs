@@ -38,6 +38,21 @@ pub struct Inference {
     pub ln_p_value: f64,
     /// Whether the p-value is below the error rate.
     pub significant: bool,
+    /// The evidence against no difference, of answers that hold at any look: under no difference it is 1 on average at most,
+    /// whenever one looks. None where it is too large for a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e_value: Option<f64>,
+    /// Its natural logarithm: a number always, negative when the data speak for no difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ln_e_value: Option<f64>,
+}
+
+impl Inference {
+    /// With the evidence that the p-value comes from.
+    pub(super) fn with_evidence(self, ln_e_value: f64) -> Self {
+        let e_value = Some(ln_e_value.exp()).filter(|e_value| e_value.is_finite());
+        Self { e_value, ln_e_value: Some(ln_e_value), ..self }
+    }
 }
 
 impl Estimate {
@@ -154,8 +169,9 @@ pub fn anytime_valid(baseline: Estimate, variant: Estimate, layout: Layout) -> R
     let variance = variance_of_difference(baseline, variant)?;
     let units = baseline.count + variant.count;
     let effect = Effect { value: variant.value - baseline.value, variance };
-    let ln_p_value = (-layout.ln_e_value(effect, units)?).min(0.0);
-    Ok(inference(baseline, variant, layout.alpha, layout.critical_value(units)?, ln_p_value))
+    let ln_e_value = layout.ln_e_value(effect, units)?;
+    let critical = layout.critical_value(units)?;
+    Ok(inference(baseline, variant, layout.alpha, critical, (-ln_e_value).min(0.0)).with_evidence(ln_e_value))
 }
 
 fn variance_of_difference(baseline: Estimate, variant: Estimate) -> Result<f64> {
@@ -168,7 +184,14 @@ fn variance_of_difference(baseline: Estimate, variant: Estimate) -> Result<f64> 
     Err(Error::invalid_field("unit_variance", "no_variation", "neither side varies, so no difference can be judged"))
 }
 
-fn inference(baseline: Estimate, variant: Estimate, alpha: f64, critical: f64, ln_p_value: f64) -> Inference {
+/// From half the width of the interval in standard errors, and the logarithm of the p-value.
+pub(super) fn inference(
+    baseline: Estimate,
+    variant: Estimate,
+    alpha: f64,
+    critical: f64,
+    ln_p_value: f64,
+) -> Inference {
     let difference = variant.value - baseline.value;
     let half_width = critical * (baseline.variance() + variant.variance()).sqrt();
     let p_value = ln_p_value.exp();
@@ -178,6 +201,8 @@ fn inference(baseline: Estimate, variant: Estimate, alpha: f64, critical: f64, l
         p_value,
         ln_p_value,
         significant: p_value < alpha,
+        e_value: None,
+        ln_e_value: None,
     }
 }
 

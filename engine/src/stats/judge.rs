@@ -5,10 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::stats_config::Generation;
+use crate::model::stats_config::{Generation, StatsConfig};
 use crate::plan::{BASELINE, Counting, Measure, Plan, Semantics, TrendValue};
+use crate::stats::comparison::save_all;
 use crate::stats::legacy_funnel::{self, FunnelArm};
 use crate::stats::legacy_trend::{self, TrendArm};
+use crate::stats::number::from_count;
 use crate::stats::second;
 use crate::stats::{
     FunnelCell, FunnelCells, Judgement, Measured, Observations, Significance, TrendCell, TrendCells, observe_fully,
@@ -80,14 +82,26 @@ pub fn judge(plan: &Plan, measured: &Measured) -> Result<Outcome> {
     match measured {
         Measured::Units(cells) => match &plan.measure {
             Measure::Units(measure) => {
-                Ok(Outcome::Observed(Box::new(observe_fully(measure, cells, &plan.statistics)?)))
+                let mut observed = observe_fully(measure, cells, &plan.statistics)?;
+                let baseline = &plan.statistics.config.baseline;
+                save_all(&mut observed.comparisons, &cells.variants, baseline, Some(days(plan)));
+                Ok(Outcome::Observed(Box::new(observed)))
             }
             Measure::Trend(_) | Measure::Funnel(_) => Err(Error::bug("units were measured for another kind of metric")),
         },
         Measured::Trend(cells) => judge_trend(cells, plan),
-        Measured::Funnel(cells) => judge_funnel(cells, plan.statistics.config.generation),
+        Measured::Funnel(cells) => judge_funnel(cells, &plan.statistics.config),
     }
 }
+
+/// How long units have come so far.
+fn days(plan: &Plan) -> f64 {
+    let range = plan.population.range;
+    let microseconds = u64::try_from(range.until_microseconds.saturating_sub(range.from_microseconds)).unwrap_or(0);
+    from_count(microseconds) / MICROSECONDS_PER_DAY
+}
+
+const MICROSECONDS_PER_DAY: f64 = 86_400e6;
 
 /// The trend arms as the statistics see them, baseline first, then by count and key (Q-T9, R-6).
 ///
@@ -156,7 +170,7 @@ fn judge_trend(cells: &TrendCells, plan: &Plan) -> Result<Outcome> {
     Ok(Outcome::Estimated(Box::new(estimates(judgement, rates, generation))))
 }
 
-fn judge_funnel(cells: &FunnelCells, generation: Generation) -> Result<Outcome> {
+fn judge_funnel(cells: &FunnelCells, config: &StatsConfig) -> Result<Outcome> {
     let arms = funnel_arms(cells);
     let nobody = arms.is_empty() && cells.persons_without_variant + cells.persons_with_foreign_variant == 0;
     let lack = lack(arms.iter().map(|arm| arm.key.as_str()), nobody);
@@ -166,11 +180,12 @@ fn judge_funnel(cells: &FunnelCells, generation: Generation) -> Result<Outcome> 
     let rate = |arm: &FunnelArm| arm.success_count / (arm.success_count + arm.failure_count);
     let rates = arms.iter().map(|arm| (arm.key.clone(), rate(arm))).collect();
     let (control, tests) = (arms.first(), arms.get(1..).unwrap_or_default());
-    let judgement = match generation {
+    let judgement = match config.generation {
         Generation::First => legacy_funnel::judge(control, tests)?,
+        Generation::Second if config.interim_funnel => second::interim::judge(control, tests)?,
         Generation::Second => second::funnel::judge(control, tests)?,
     };
-    Ok(Outcome::Estimated(Box::new(estimates(judgement, rates, generation))))
+    Ok(Outcome::Estimated(Box::new(estimates(judgement, rates, config.generation))))
 }
 
 /// Whether the second generation takes a trend for a continuous metric (reference statistics, section 1).

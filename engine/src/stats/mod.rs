@@ -29,6 +29,7 @@
 
 mod bell;
 mod judge;
+mod lanes;
 mod measured;
 mod moments;
 mod observed;
@@ -82,8 +83,8 @@ pub use measured::{
 };
 pub use moments::{Moments, OtherMoments};
 pub use observed::{
-    Observations, Shortfall, observe, observe_fully, observe_table, observe_table_fully, unit_variance,
-    variance_explained,
+    Observations, Shortfall, observe, observe_fully, observe_table, observe_table_fully, observed_curves,
+    unit_variance, variance_explained,
 };
 pub use secondary::secondary_values;
 pub use significance::{Judgement, Rule, Rung, Significance, SignificanceCode};

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::model::table_metric::TableValue;
 use crate::plan::{Statistics, UnitMeasure, UnitValue};
-use crate::stats::comparison::{self, Arm, Comparisons, Nature};
+use crate::stats::comparison::{self, Arm, BelievedCurve, Comparisons, Nature};
 use crate::stats::inference::Estimate;
+use crate::stats::number::from_count;
 use crate::stats::slices::compare_slices;
 use crate::stats::{SliceComparison, TableMetricCells, UnitCell, UnitCells};
 
@@ -101,10 +102,31 @@ pub fn observe_fully(measure: &UnitMeasure, cells: &UnitCells, statistics: &Stat
     let mut observations = observations(&seen, nature, statistics)?;
     let (comparisons, slices) = (&mut observations.comparisons, &cells.breakdowns);
     comparison::poststratify_all(comparisons, nature, slices, &statistics.config.baseline, statistics)?;
-    comparison::believe_all(comparisons, nature, &arms(&seen), statistics)?;
+    let arms = arms(&seen);
+    comparison::believe_all(comparisons, nature, &arms, statistics)?;
+    comparison::judge_sequentially(comparisons, nature, &arms, units(&cells.variants), statistics)?;
     let within = |variants: &[UnitCell], statistics: &Statistics| observe(measure, variants, statistics);
     observations.slices = compare_slices(slices, statistics, within)?;
     Ok(observations)
+}
+
+/// What is believed about each variant's difference to the baseline, with the curve of its density at `points` values; of variants
+/// that lack nothing.
+///
+/// # Errors
+/// As [`comparison::believed_curves`].
+pub fn observed_curves(
+    measure: &UnitMeasure,
+    variants: &[UnitCell],
+    statistics: &Statistics,
+    points: u32,
+) -> Result<Vec<BelievedCurve>> {
+    comparison::believed_curves(nature(measure), &arms(&seen(measure, variants, statistics)), statistics, points)
+}
+
+/// The units of all variants together.
+fn units(cells: &[UnitCell]) -> f64 {
+    from_count(cells.iter().map(|cell| cell.moments.count).sum())
 }
 
 /// The variants as they were observed, the baseline first.
@@ -148,10 +170,13 @@ pub fn observe_table_fully(
     let baseline = cells.variants.first().map_or("", |cell| cell.variant.as_str());
     let comparisons = &mut observations.comparisons;
     comparison::poststratify_all(comparisons, nature, &cells.breakdowns, baseline, statistics)?;
-    comparison::believe_all(comparisons, nature, &arms(&seen), statistics)?;
+    let arms = arms(&seen);
+    comparison::believe_all(comparisons, nature, &arms, statistics)?;
+    comparison::judge_sequentially(comparisons, nature, &arms, units(&cells.variants), statistics)?;
     let within =
         |variants: &[UnitCell], statistics: &Statistics| observe_table(value, variants, has_covariate, statistics);
     observations.slices = compare_slices(&cells.breakdowns, statistics, within)?;
+    comparison::save_all(&mut observations.comparisons, &cells.variants, baseline, None);
     Ok(observations)
 }
 

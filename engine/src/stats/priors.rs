@@ -1,10 +1,11 @@
 //! Priors learned from the arms of past experiments (empirical Bayes).
 //!
 //! Sources: B. Efron, "Large-scale inference" (2010), chapter 1, for the idea; the shares' prior is that of the largest marginal
-//! likelihood (beta-binomial), the means' prior matches moments.
+//! likelihood (beta-binomial), so is that of event rates (gamma-Poisson), the means' prior matches moments.
 
 use serde::Serialize;
 
+use super::comparison::dispersion;
 use super::dist::ln_gamma;
 use super::number::from_count;
 use super::proportion::Share;
@@ -95,6 +96,53 @@ fn largest(mut low: f64, mut high: f64, of: impl Fn(f64) -> f64) -> (f64, f64) {
         }
     }
     if at_a < at_b { (b, at_b) } else { (a, at_a) }
+}
+
+/// The Gamma prior under which the event counts of past arms were the most probable. Counts and units are divided by the arms'
+/// dispersion first, as they are when the prior is used.
+///
+/// ```
+/// use abduck::model::prior::Prior;
+/// use abduck::stats::inference::Estimate;
+/// use abduck::stats::priors::learn_rate;
+///
+/// let arms = [2.0, 2.6, 1.5].map(|value| Estimate { count: 200.0, value, unit_variance: value });
+/// let Prior::Rate { shape, rate } = learn_rate(&arms)?.prior else { panic!("not a rate") };
+/// assert!((shape / rate - 2.03).abs() < 0.01);
+/// # Ok::<(), abduck::error::Error>(())
+/// ```
+///
+/// # Errors
+/// `too_few` for less than three arms, or none with any event; `out_of_range` for impossible estimates.
+pub fn learn_rate(arms: &[Estimate]) -> Result<LearnedPrior> {
+    check_arms(arms.len())?;
+    arms.iter().try_for_each(Estimate::check)?;
+    let dispersion = dispersion(arms);
+    let counted: Vec<(f64, f64)> =
+        arms.iter().map(|arm| (arm.value * arm.count / dispersion, arm.count / dispersion)).collect();
+    let (events, units) = counted.iter().fold((0.0, 0.0), |sum, arm| (sum.0 + arm.0, sum.1 + arm.1));
+    if events <= 0.0 {
+        return Err(too_few("no past unit had an event"));
+    }
+    let mean = (events / units).ln();
+    // For each number of units that the prior is worth, the rate that suits best; of these the best number.
+    let best_mean =
+        |ln_worth: f64| largest(mean - 5.0, mean + 5.0, |ln_rate| ln_marginal_of_counts(&counted, ln_rate, ln_worth));
+    let (least, most) = ((1e-6 * units).ln(), units.ln());
+    let (ln_worth, _) = largest(least, most, |ln_worth| best_mean(ln_worth).1);
+    let (ln_rate, _) = best_mean(ln_worth);
+    let prior = Prior::Rate { shape: (ln_rate + ln_worth).exp(), rate: ln_worth.exp() };
+    Ok(LearnedPrior { prior, arms: arms.len(), is_limited: most - ln_worth < 1e-6 })
+}
+
+/// The logarithm of the probability of the arms' counts, up to a constant: negative binomial.
+fn ln_marginal_of_counts(arms: &[(f64, f64)], ln_rate: f64, ln_worth: f64) -> f64 {
+    let worth = ln_worth.exp();
+    let shape = (ln_rate + ln_worth).exp();
+    let of = |(events, units): &(f64, f64)| {
+        ln_gamma(shape + events) - ln_gamma(shape) + shape * ln_worth - (shape + events) * (worth + units).ln()
+    };
+    arms.iter().map(of).sum()
 }
 
 /// The normal-inverse-gamma prior that has the moments of past arms' means and variances.
@@ -194,6 +242,26 @@ mod tests {
         assert!((alpha - 102.0).abs() < 1e-9 && (beta - 10_100.0).abs() < 1e-6);
         assert!(!learned.is_limited);
     }
+
+    #[test]
+    fn the_likelihood_of_counts_is_largest_at_the_learned_prior() {
+        let arm = |count: f64, value: f64, unit_variance: f64| Estimate { count, value, unit_variance };
+        for (arms, shape, rate) in [
+            ([arm(200.0, 2.0, 2.0), arm(200.0, 2.6, 2.6), arm(200.0, 1.5, 1.5)], RATE_GOLDEN[0].0, RATE_GOLDEN[0].1),
+            // Twice as large a variance: as if there were half as many events and units.
+            ([arm(200.0, 2.0, 4.0), arm(200.0, 2.6, 5.2), arm(200.0, 1.5, 3.0)], RATE_GOLDEN[1].0, RATE_GOLDEN[1].1),
+        ] {
+            let Prior::Rate { shape: got, rate: worth } = learn_rate(&arms).unwrap().prior else { panic!("no rate") };
+            assert!((got / shape - 1.0).abs() < 1e-4 && (worth / rate - 1.0).abs() < 1e-4, "{got} {worth}");
+        }
+        let same = arm(100.0, 3.0, 3.0);
+        assert!(learn_rate(&[same; 3]).unwrap().is_limited);
+        assert_eq!(learn_rate(&[arm(100.0, 0.0, 0.0); 3]).unwrap_err().code(), "too_few");
+    }
+
+    /// mpmath 1.3, 30 digits: the largest negative binomial likelihood, by its derivatives.
+    const RATE_GOLDEN: [(f64, f64); 2] =
+        [(21.254_938_134_293_684, 10.453_248_263_295_95), (22.438_513_749_969_92, 11.035_334_630_788_52)];
 
     #[test]
     fn what_teaches_nothing_is_refused() {

@@ -201,6 +201,14 @@ impl Ladder {
         Ok(ladder)
     }
 
+    /// As far as the short-lived test of two proportions of the second generation goes; its last rung is a p-value turned around.
+    pub(super) fn start_interim(control_exposure: f64, test_exposures: &[f64], largest: f64) -> Result<Self> {
+        let mut ladder = Self::of_exposures(control_exposure, test_exposures)?;
+        let description = "1 minus the smallest p-value of a test arm and control is at least 0.9";
+        ladder.climb_described(Rule::WinProbability, description, || Ok(largest))?;
+        Ok(ladder)
+    }
+
     fn of_exposures(control_exposure: f64, test_exposures: &[f64]) -> Result<Self> {
         let mut ladder = Self { rungs: Vec::with_capacity(4), failed: None };
         let fewest = test_exposures.iter().copied().reduce(f64::min).unwrap_or(control_exposure);

@@ -74,8 +74,9 @@ fn sums_are_those_of_the_rows() {
     assert!(close(value(&rows, "ctr", "control"), 3.0 / 20.0) && close(value(&rows, "ctr", "test"), 4.0 / 24.0));
     assert!(close(value(&rows, "converted", "test"), 2.0 / 3.0));
     assert!(close(value(&rows, "median", "control"), 2.5));
-    let lift = rows.iter().find(|row| row.metric == "revenue" && row.variant == "test").unwrap().rel_effect_size;
-    assert!(close(lift.unwrap(), 0.5));
+    let row = rows.iter().find(|row| row.metric == "revenue" && row.variant == "test").unwrap();
+    assert!(close(row.rel_effect_size.unwrap(), 0.5));
+    assert!(close(row.effect_size.unwrap(), value(&rows, "revenue", "test") - value(&rows, "revenue", "control")));
 }
 
 #[test]

@@ -113,6 +113,17 @@ fn a_prior_is_learned_from_the_experiments_that_are_over() {
     let mean = revenue(&json!({}));
     let learned = log.lab.learn_prior("now", mean.as_object().unwrap(), &request()).unwrap();
     assert_eq!(learned.prior.len(), 4);
+    assert_eq!(learned.rate_prior, None);
+    // Events that are counted have a rate besides, which can be put into the metric too.
+    let mut counted = json!({"kind": "ExperimentMetric", "metric_type": "mean", "source": {"event": "buy"}});
+    let learned = log.lab.learn_prior("now", counted.as_object().unwrap(), &request()).unwrap();
+    let rate = learned.rate_prior.unwrap();
+    assert!(rate.prior.contains_key("shape") && rate.dispersion >= 1.0, "{rate:?}");
+    counted["prior"] = Value::Object(rate.prior);
+    let with = comparisons(&mut log, "now", &counted).unwrap();
+    assert!(with.beliefs["test"].probability_best > 0.9, "{with:?}");
+    counted["goal"] = json!("decrease");
+    assert!(comparisons(&mut log, "now", &counted).unwrap_err().to_string().contains("more is better"));
     let early = ResultsRequest { as_of: at("2024-01-15T00:00:00Z"), ..request() };
     assert_eq!(log.lab.learn_prior("now", &metric, &early).unwrap_err().code(), "too_few");
 }

@@ -206,6 +206,28 @@ fn the_second_generation_judges_where_it_is_asked_for() {
 }
 
 #[test]
+fn funnels_of_the_second_generation_take_its_short_lived_test_where_they_ask_for_it() {
+    // Reference statistics, section 9
+    let funnel = json!({"insight": "FUNNELS", "events": [
+        {"id": "$feature_flag_called", "order": 0}, {"id": "buy", "order": 1}]});
+    let config = json!({"version": 2, "funnel": "interim_frequentist"});
+    let mut log = shop(&json!({"filters": funnel, "stats_config": config}));
+    let result = log.lab.results("checkout", &request()).unwrap().result;
+    let Outcome::Estimated(estimates) = result.outcome() else { panic!("undecided") };
+    let arm = |key: &str| FunnelArm::new(key, 200.0, 100.0);
+    let expected = second::interim::analyze(&arm("control"), &[arm("test")]).unwrap();
+    assert_eq!(estimates.significance.code, expected.significance_code);
+    assert_eq!(estimates.significance.expected_loss, Some(expected.expected_loss));
+    // Equal shares: the p-value is 1, and what stands for a probability is as small as the method lets it be.
+    assert_eq!((estimates.stats_version, estimates.probability["test"]), (2, 0.001));
+    assert_eq!(estimates.significance.code.as_str(), "high_p_value");
+    assert_eq!(estimates.credible_intervals["test"], expected.confidence_intervals[1].1);
+    let mut log = shop(&json!({"filters": funnel, "stats_config": {"funnel": "interim_frequentist"}}));
+    let refused = log.lab.results("checkout", &request()).unwrap_err().to_string();
+    assert!(refused.contains("version 2 only"), "{refused}");
+}
+
+#[test]
 fn a_decision_ships_what_is_better_and_guards_against_harm() {
     let primary = json!({"kind": "ExperimentMetric", "name": "revenue", "metric_type": "mean",
         "source": {"event": "buy", "math": "sum", "math_property": "amount"}});

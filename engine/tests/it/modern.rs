@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use abduck::results::{MetricResult, UnitVariant};
-use abduck::{CreateExperiment, Engine, ErrorKind, ExperimentResult, IngestOptions, ResultsRequest, Source};
+use abduck::{
+    CreateExperiment, Engine, ErrorKind, EventsFrom, ExperimentResult, IngestOptions, ResultsRequest, Source,
+};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -437,7 +439,10 @@ proptest! {
         let case = Case { cuped: case.cuped && has_covariate, ..case };
         let mut lab = lab(&case, &events, rotation, cut);
         let metric = case.metric.as_object().unwrap();
+        let from_table = lab.lab.try_metric("button", metric, &request(as_of)).unwrap();
+        lab.lab.read_events_from(EventsFrom::Projection);
         let result = lab.lab.try_metric("button", metric, &request(as_of)).unwrap();
+        prop_assert_eq!(&result, &from_table);
         let units = oracle(&case, &events, as_of);
         for variant in variants(&result) {
             let wanted = sums(&case, &units, &variant.key);

@@ -93,6 +93,8 @@ fn a_funnel_becomes_a_verdict() {
     let counts: Vec<_> = rows.iter().map(|row| (row.variant.as_str(), row.units, row.count)).collect();
     assert_eq!(counts, [("control", 1_000.0, 100.0), ("test", 1_000.0, 180.0)]);
     assert!((rows[1].rel_effect_size.unwrap() - 0.8).abs() < 1e-12);
+    assert!((rows[1].effect_size.unwrap() - 0.08).abs() < 1e-12);
+    assert_eq!((rows[0].effect_size, rows[1].effect_size_ci_lower), (None, None));
     // Q-F15: from the view at 10:00:01 to the purchase at 11:00:00.
     let MetricResult::Funnel { insight, .. } = &result.result else { panic!("not a funnel") };
     let times = |step: usize| {

@@ -64,6 +64,11 @@ impl Log {
         assert_eq!((report.rejected, report.duplicates), (0, 0));
     }
 
+    /// The lab's directory.
+    pub(crate) fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("lab")
+    }
+
     /// An experiment under the flag `checkout` that runs through January, with more fields.
     pub(crate) fn experiment(&mut self, fields: &Value) -> Experiment {
         let mut definition = json!({

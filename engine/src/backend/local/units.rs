@@ -2,6 +2,7 @@
 
 mod clamp;
 mod history;
+mod projected;
 mod quantile;
 mod reconcile;
 mod reduce;
@@ -19,16 +20,20 @@ pub use without::{WithoutLargest, without_largest};
 
 pub use self::reduce::reduce;
 
+use std::time::Instant;
+
 use arrow::array::RecordBatch;
 
 use crate::error::Result;
-use crate::events::{Interrupt, Reader};
+use crate::events::{Interrupt, Projection, Reader};
 use crate::kernel::columns::{UnitKey, UnitRowsReader};
 use crate::kernel::units::{UnitRecord, UnitRows, View, evaluate};
 use crate::model::experiment_metric::ValueOf;
 use crate::plan::{Origin, Plan, Population, UnitMeasure};
+use crate::results::Stage;
 use crate::sql;
-use crate::stats::UnitCells;
+use crate::sql::Purpose;
+use crate::stats::{Measured, UnitCells};
 
 /// The units of a metric while their rows come in: one record per exposed unit, so memory grows with units, not events.
 pub(super) struct UnitScan<'a> {
@@ -62,6 +67,21 @@ impl<'a> UnitScan<'a> {
     }
 }
 
+/// The cells of a metric from the projection; `None` when it does not have what the metric needs.
+pub(super) fn projected(
+    population: &Population,
+    measure: &UnitMeasure,
+    projection: &Projection<'_>,
+    interrupt: &Interrupt,
+) -> Result<Option<(Measured, Vec<Stage>)>> {
+    let started = Instant::now();
+    let Some(records) = projected::records(population, measure, projection, interrupt)? else { return Ok(None) };
+    let cells = reduce(&population.variants, measure, records.iter().flatten());
+    let rows = projection.events();
+    let stage = Stage { purpose: Purpose::UnitEvents, rows, seconds: started.elapsed().as_secs_f64() };
+    Ok(Some((Measured::Units(cells), vec![stage])))
+}
+
 /// Checks that the lab has the tables that a metric takes values from, with their columns (M-1).
 pub(super) fn check_tables(measure: &UnitMeasure, reader: &Reader) -> Result<()> {
     measure.sources.iter().try_for_each(|source| match &source.origin {
@@ -90,6 +110,11 @@ pub fn for_each_unit(
     each: &mut dyn FnMut(&UnitKey, &UnitRows) -> Result<()>,
 ) -> Result<u64> {
     check_tables(measure, reader)?;
+    if let Some(projection) = reader.projection(interrupt)?
+        && let Some(rows) = projected::for_each_person(&plan.population, measure, &projection, interrupt, each)?
+    {
+        return Ok(rows);
+    }
     let mut units = UnitRowsReader::new(measure);
     let mut rows = 0;
     for query in sql::render(plan) {

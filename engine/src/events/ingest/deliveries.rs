@@ -75,10 +75,10 @@ impl Reader {
     /// # Errors
     /// `Query` if the store cannot be read.
     pub fn has_repeated_deliveries(&self) -> Result<bool> {
-        if !exists(&self.connection)? {
+        if !exists(self.connection()?)? {
             return Ok(false);
         }
-        database::row(&self.connection, &text("SELECT count(*) > 0 FROM deliveries.repeated"), |row| row.get(0))
+        database::row(self.connection()?, &text("SELECT count(*) > 0 FROM deliveries.repeated"), |row| row.get(0))
     }
 }
 

@@ -42,15 +42,8 @@ impl UnitRowsReader {
             ValueOf::SessionNumber(_) => Values::Both,
             ValueOf::Property(_) | ValueOf::Expression(_) | ValueOf::Column(_) => Values::Numbers,
         };
-        let sources = measure.sources.len();
-        let rows = UnitRows {
-            numbers: vec![Vec::new(); sources],
-            texts: vec![Vec::new(); sources],
-            breakdowns: vec![Vec::new(); measure.breakdowns.len()],
-            ..UnitRows::default()
-        };
         let values = measure.sources.iter().map(|source| values(&source.value)).collect();
-        Self { unit: None, rows, values, texts: HashMap::new() }
+        Self { unit: None, rows: UnitRows::of(measure), values, texts: HashMap::new() }
     }
 
     /// Reads a batch and calls `each` for every unit that is complete.
@@ -128,17 +121,6 @@ impl UnitRowsReader {
 
 /// The columns of a source: its numbers and its texts, as far as it has any.
 type ValueColumns<'a> = (Option<&'a Float64Array>, Option<&'a StringArray>);
-
-impl UnitRows {
-    fn clear(&mut self) {
-        self.timestamps.clear();
-        self.roles.clear();
-        self.variants.clear();
-        self.numbers.iter_mut().for_each(Vec::clear);
-        self.texts.iter_mut().for_each(Vec::clear);
-        self.breakdowns.iter_mut().for_each(Vec::clear);
-    }
-}
 
 fn number_of(texts: &mut HashMap<String, u32>, text: &str) -> u32 {
     if let Some(number) = texts.get(text) {

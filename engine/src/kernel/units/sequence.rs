@@ -5,8 +5,11 @@ use crate::kernel::funnel::FunnelEvent;
 use crate::kernel::instant::Matching;
 use crate::kernel::rules::{ExclusionRange, FunnelRules};
 use crate::kernel::trace::{Trace, trace};
-use crate::model::metric::FunnelOrder;
+use crate::model::metric::{FunnelOrder, STEPS_MAX};
 use crate::plan::{SequenceRules, TimeRange, UnitMeasure};
+
+/// Any two steps may share an instant.
+const NEVER_WITH: [u32; STEPS_MAX + 1] = [0; STEPS_MAX + 1];
 
 /// A modern funnel of one unit: any of its exposures is a start, and the window runs from there, its end inside.
 pub(super) struct Sequence<'a> {
@@ -61,8 +64,7 @@ impl<'a> Sequence<'a> {
     pub(super) fn trace(&self, rows: &UnitRows) -> (Trace, Vec<usize>) {
         let seen = self.seen(rows);
         let events: Vec<FunnelEvent> = seen.iter().map(|(_, event)| *event).collect();
-        let never_with = vec![0; self.rules.steps + 1];
-        let trace = trace(&self.in_order(&never_with), &events);
+        let trace = trace(&self.in_order(&NEVER_WITH[..=self.rules.steps]), &events);
         (trace, seen.into_iter().map(|(row, _)| row).collect())
     }
 
@@ -86,8 +88,7 @@ impl<'a> Sequence<'a> {
         if self.rules.order == FunnelOrder::Unordered {
             return self.reached_in_any_order(events);
         }
-        let never_with = vec![0; self.rules.steps + 1];
-        self.in_order(&never_with).steps_reached(events).saturating_sub(1)
+        self.in_order(&NEVER_WITH[..=self.rules.steps]).steps_reached(events).saturating_sub(1)
     }
 
     /// What must not happen in between; nothing does in a strict funnel (Q-E5).
@@ -136,21 +137,27 @@ impl<'a> Sequence<'a> {
     }
 
     fn events(&self, rows: &UnitRows) -> Vec<FunnelEvent> {
-        self.seen(rows).into_iter().map(|(_, event)| event).collect()
+        let mut events = Vec::with_capacity(rows.timestamps.len());
+        events.extend(self.each_seen(rows).map(|(_, event)| event));
+        events
     }
 
     /// The rows as a funnel sees them, with their positions: bit 0 is the exposure, bit k step k, and the exclusions follow.
     fn seen(&self, rows: &UnitRows) -> Vec<(usize, FunnelEvent)> {
+        self.each_seen(rows).collect()
+    }
+
+    fn each_seen(&self, rows: &UnitRows) -> impl Iterator<Item = (usize, FunnelEvent)> {
         let width = 1 + self.rules.steps + self.exclusions().len();
         let known = u32::MAX >> (u32::BITS as usize - width);
-        let event = |row: usize| {
+        let event = move |row: usize| {
             let timestamp = rows.timestamps[row];
             let bits = rows.roles[row] & known;
             let counts = self.from <= timestamp;
             (row, FunnelEvent { timestamp, steps: if counts { bits } else { bits & 1 }, variant: rows.variants[row] })
         };
         let events = (0..rows.timestamps.len()).map(event);
-        let is_seen = |event: &FunnelEvent| event.steps != 0 || self.rules.order == FunnelOrder::Strict;
-        events.filter(|(_, event)| event.timestamp <= self.to && is_seen(event)).collect()
+        let is_seen = move |event: &FunnelEvent| event.steps != 0 || self.rules.order == FunnelOrder::Strict;
+        events.filter(move |(_, event)| event.timestamp <= self.to && is_seen(event))
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::outliers::{self, Outliers};
-use super::source::Source;
+use super::source::{Aggregation, Source};
 use super::span::{Span, SpanUnit, UNITS};
 use crate::error::{Error, Result};
 use crate::model::fields::{Fields, invalid};
@@ -55,6 +55,17 @@ pub enum Measured {
         /// The steps after the exposure, 1 to 30.
         steps: Vec<Source>,
     },
+}
+
+impl Measured {
+    /// Whether it is how many events each unit has, as they are.
+    #[must_use]
+    pub fn counts_events(&self) -> bool {
+        let Self::Mean { source, outliers } = self else { return false };
+        source.aggregation == Aggregation::Total
+            && outliers.lower_percentile.is_none()
+            && outliers.upper_percentile.is_none()
+    }
 }
 
 /// Something that must not happen between two steps; step 0 is the exposure (M-34).

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use super::measure::{Exposed, covariate, events, measure};
 use super::{EventWindow, UnitMeasure, UnitValue};
 use crate::error::{Error, Result};
+use crate::model::cuped::{Cuped, LOOKBACK_DAYS};
 use crate::model::entity::EntitySource;
 use crate::model::experiment::Experiment;
 use crate::model::experiment_metric::{ExperimentMetric, Goal, Outliers, SpanUnit};
-use crate::model::exposure_criteria::{ExposureConfig, ExposureCriteria, LOOKBACK_DAYS, SeveralVariants};
+use crate::model::exposure_criteria::{ExposureConfig, ExposureCriteria, SeveralVariants};
 use crate::model::flag::FeatureFlag;
 use crate::model::metric::Interval;
 use crate::model::stats_config::{BASELINE, BASELINE_FIELD};
@@ -34,11 +35,14 @@ pub fn compile_metric(
     let library = &library.at(as_of);
     let criteria = ExposureCriteria::of(experiment)?;
     let range = range(experiment, as_of)?;
-    let statistics = Statistics {
+    let mut statistics = Statistics {
         lower_is_better: metric.goal == Goal::Decrease,
         prior: metric.prior,
         ..Statistics::of(experiment)?
     };
+    if let Some(method) = metric.sequential.clone() {
+        statistics.config.sequential = method.planned_by(experiment.parameters.as_ref());
+    }
     let population = population(&criteria, experiment, flag, library, range, &statistics.config.baseline)?;
     let (exposure, variant_property) = exposure(&criteria, &population, library)?;
     let exposed = Exposed {
@@ -46,14 +50,18 @@ pub fn compile_metric(
         variant_property: Some(variant_property),
         several_variants: criteria.several_variants,
         are_mature: criteria.only_count_matured_users,
-        covariate_microseconds: covariate(metric, experiment.covariate_lookback_days()?),
+        covariate_microseconds: covariate(
+            metric,
+            metric.cuped.map_or(experiment.covariate_lookback_days()?, Cuped::days),
+        ),
     };
     let measure = measure(metric, exposed, range, library, as_of)?;
     Ok(Plan { semantics: Semantics::Modern, role, population, measure: Measure::Units(Box::new(measure)), statistics })
 }
 
 /// Plans a metric over the past, before there is an experiment: of everybody who did something, as one variant, some days until
-/// `as_of`. Only units whose window has passed count, and what they did in the two weeks before is their covariate.
+/// `as_of`. Only units whose window has passed count, and what they did in the two weeks before, or as many days as the
+/// metric says, is their covariate.
 ///
 /// # Errors
 /// As [`compile_metric`].
@@ -78,7 +86,7 @@ pub fn compile_past(
         variant_property: None,
         several_variants: SeveralVariants::Exclude,
         are_mature: true,
-        covariate_microseconds: covariate(metric, Some(LOOKBACK_DAYS)),
+        covariate_microseconds: covariate(metric, metric.cuped.map_or(Some(LOOKBACK_DAYS), Cuped::days)),
     };
     let by_distinct_id = library.settings.aggregate_users_by_distinct_id;
     let population = Population {

@@ -39,9 +39,9 @@ pub(super) fn measure(
     let further = metric.covariates.iter().map(|covariate| source(covariate, library)).collect::<Result<Vec<_>>>()?;
     let further_covariates = further.len();
     if further_covariates > 0 && covariate_microseconds.is_none() {
-        let message = "the metric names covariates, but the experiment takes none out";
+        let message = "the metric names covariates, but none are taken out";
         return Err(Error::invalid_field("metric.covariates", "invalid_input", message)
-            .hint("set stats_config to {\"cuped\": {\"enabled\": true}}"));
+            .hint("set {\"cuped\": {\"enabled\": true}} in the metric, or in the experiment's stats_config"));
     }
     sources.extend(further);
     let (outliers, denominator_outliers) = outliers(&metric.measured);

@@ -13,7 +13,8 @@ pub(super) fn section(outcome: &Outcome) -> Option<(String, Table)> {
     if compared.values().all(|comparison| comparison.adjusted.is_none() && comparison.poststratified.is_none()) {
         return None;
     }
-    let names = ["variant", "difference", "by", "variance gone", "any-time interval", "p any-time", "p one look"];
+    let names =
+        ["variant", "difference", "by", "variance gone", "days saved", "any-time interval", "p any-time", "p one look"];
     let mut table = Table::new(&names);
     for (variant, comparison) in compared {
         for way in ways(comparison) {
@@ -28,6 +29,7 @@ struct Way<'a> {
     name: &'static str,
     difference: f64,
     variance_reduction: Option<f64>,
+    days_saved: Option<f64>,
     anytime_valid: &'a Inference,
     fixed_horizon: &'a Inference,
 }
@@ -37,6 +39,7 @@ fn ways(comparison: &Comparison) -> Vec<Way<'_>> {
         name: "nothing",
         difference: comparison.difference,
         variance_reduction: None,
+        days_saved: None,
         anytime_valid: &comparison.anytime_valid,
         fixed_horizon: &comparison.fixed_horizon,
     }];
@@ -44,6 +47,7 @@ fn ways(comparison: &Comparison) -> Vec<Way<'_>> {
         name: if adjusted.slopes.is_empty() { "the covariate" } else { "covariates" },
         difference: adjusted.difference,
         variance_reduction: Some(adjusted.variance_reduction),
+        days_saved: adjusted.saved.and_then(|saved| saved.days),
         anytime_valid: &adjusted.anytime_valid,
         fixed_horizon: &adjusted.fixed_horizon,
     }));
@@ -51,6 +55,7 @@ fn ways(comparison: &Comparison) -> Vec<Way<'_>> {
         name: "the slices",
         difference: stratified.difference,
         variance_reduction: Some(stratified.variance_reduction),
+        days_saved: stratified.saved.and_then(|saved| saved.days),
         anytime_valid: &stratified.anytime_valid,
         fixed_horizon: &stratified.fixed_horizon,
     }));
@@ -65,6 +70,7 @@ fn row(variant: &str, way: &Way<'_>) -> Vec<Cell> {
         Cell::number(number::significant_digits(way.difference, 4), way.difference),
         Cell::text(way.name),
         Cell::optional(way.variance_reduction, number::percent),
+        Cell::optional(way.days_saved, |days| number::significant_digits(days, 3)),
         Cell::text(interval),
         Cell::number(number::p_value(way.anytime_valid.p_value), way.anytime_valid.p_value),
         Cell::number(number::p_value(way.fixed_horizon.p_value), way.fixed_horizon.p_value),

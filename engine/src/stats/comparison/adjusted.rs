@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Arm, Nature};
+use super::{Arm, Nature, Saved};
 use crate::error::Result;
 use crate::stats::adjust::{MultiMoments, Outcome, Slopes, adjust};
 use crate::stats::inference::{Estimate, Inference, anytime_valid, fixed_horizon};
@@ -40,6 +40,9 @@ pub struct Adjusted {
     pub anytime_valid: Inference,
     /// The answer for a single look.
     pub fixed_horizon: Inference,
+    /// What that saves, in units and in days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<Saved>,
 }
 
 /// Takes the covariates out of both arms; `None` when there is none, it does not vary, or it explains everything.
@@ -68,6 +71,7 @@ fn several(nature: Nature, before: &MultiMoments, after: &MultiMoments, layout: 
         fixed_horizon: adjusted.fixed_horizon(layout.alpha)?,
         slopes: adjusted.control_slopes,
         dropped: adjusted.dropped,
+        saved: None,
     }))
 }
 
@@ -93,11 +97,27 @@ fn most_different(before: &MultiMoments, after: &MultiMoments, first: usize, lay
     Ok(surest)
 }
 
-/// From the moments of values and one covariate.
-fn single(baseline: &Moments, arm: &Moments, layout: Layout) -> Result<Option<Adjusted>> {
+/// The values of both arms with the covariates taken out, the baseline first; `None` where [`adjusted`] has none.
+pub(super) fn estimates(nature: Nature, baseline: &Arm, arm: &Arm) -> Option<[Estimate; 2]> {
+    match (&baseline.covaried, &arm.covaried) {
+        (Some(before), Some(after)) => {
+            let outcome = if nature == Nature::Ratio { Outcome::Ratio } else { Outcome::Mean };
+            let adjusted = adjust(before, after, outcome, Slopes::Pooled).ok()?;
+            Some([adjusted.control, adjusted.treatment])
+        }
+        _ if baseline.has_covariate && arm.has_covariate => {
+            let (_, pair) = pooled(&baseline.moments, &arm.moments)?;
+            Some(pair)
+        }
+        _ => None,
+    }
+}
+
+/// The slope pooled within both arms, and their values with it taken out; `None` where the covariate does not vary or explains all.
+fn pooled(baseline: &Moments, arm: &Moments) -> Option<(f64, [Estimate; 2])> {
     let spread = baseline.other.second_moment + arm.other.second_moment;
     if spread <= 0.0 {
-        return Ok(None);
+        return None;
     }
     let theta = (baseline.other.co_moment + arm.other.co_moment) / spread;
     let center = baseline.merge(arm).other_mean();
@@ -111,11 +131,14 @@ fn single(baseline: &Moments, arm: &Moments, layout: Layout) -> Result<Option<Ad
             unit_variance: (moments.second_moment - explained).max(0.0) / freedom,
         }
     };
-    let (before, after) = (estimate(baseline), estimate(arm));
+    let pair = [estimate(baseline), estimate(arm)];
+    (pair[0].variance() + pair[1].variance() > 0.0).then_some((theta, pair))
+}
+
+/// From the moments of values and one covariate.
+fn single(baseline: &Moments, arm: &Moments, layout: Layout) -> Result<Option<Adjusted>> {
+    let Some((theta, [before, after])) = pooled(baseline, arm) else { return Ok(None) };
     let variance = before.variance() + after.variance();
-    if variance <= 0.0 {
-        return Ok(None);
-    }
     let covariate = |moments: &Moments| {
         let count = moments.count_as_number();
         Estimate { count, value: moments.other_mean(), unit_variance: moments.other.second_moment / (count - 1.0) }
@@ -134,5 +157,6 @@ fn single(baseline: &Moments, arm: &Moments, layout: Layout) -> Result<Option<Ad
         covariate_p_value: anytime_valid(covariate_before, covariate_after, layout)?.p_value,
         anytime_valid: anytime_valid(before, after, layout)?,
         fixed_horizon: fixed_horizon(before, after, layout.alpha)?,
+        saved: None,
     }))
 }

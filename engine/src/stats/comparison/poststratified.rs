@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Comparisons, Nature};
+use super::{Comparisons, Nature, Saved};
 use crate::error::Result;
 use crate::plan::Statistics;
 use crate::stats::adjust::Outcome;
@@ -30,6 +30,9 @@ pub struct Poststratified {
     pub anytime_valid: Inference,
     /// The answer for a single look.
     pub fixed_horizon: Inference,
+    /// What that saves, in units and in days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<Saved>,
 }
 
 /// Puts the post-stratified difference beside each comparison, where there are slices to compare within.
@@ -81,5 +84,6 @@ fn poststratified(
         merged: difference.merged.len(),
         anytime_valid: difference.anytime_valid(layout)?,
         fixed_horizon: difference.fixed_horizon(layout.alpha)?,
+        saved: None,
     }))
 }

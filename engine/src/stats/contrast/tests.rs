@@ -50,7 +50,7 @@ fn golden_values() {
         assert_close(
             contrast.cdf(x),
             wanted,
-            &format!("{:?} of {:?} at {x}", contrast.kind, contrast.control.marginal()),
+            &format!("{:?} of {:?} at {x}", contrast.kind, contrast.control().marginal()),
         );
     }
 }
@@ -158,4 +158,34 @@ fn what_means_nothing_is_refused() {
     }
     assert_eq!(difference.curve(1).unwrap_err().code(), "out_of_range");
     assert_eq!((difference.cdf(-2.0).value, difference.sf(2.0).value), (0.0, 0.0));
+}
+
+#[test]
+fn the_lattice_agrees_with_the_panels() {
+    let pairs = [
+        (beta(1001.0, 9001.0), beta(1031.0, 8971.0)),
+        (beta(80.0, 300.0), beta(95.0, 290.0)),
+        (beta(5e6, 5e6), beta(5.001e6, 5e6)),
+        (gamma(40.0, 200.0), gamma(900.0, 4000.0)),
+        (student(0.1, 0.0055, 1e4), student(0.103, 0.0054, 1e4)),
+        (student(10.0, 0.5, 40.0), student(11.0, 0.7, 60.0)),
+        (normal(3.0, 0.1), normal(3.1, 0.02)),
+    ];
+    for (control, treatment) in pairs {
+        let difference = Contrast::difference(control, treatment).unwrap();
+        assert!(difference.lattice.is_some(), "{control:?}");
+        for contrast in [difference.clone(), difference.into_ratio().unwrap()] {
+            let panels = Contrast { lattice: None, ..contrast.clone() };
+            for p in [0.001, 0.025, 0.5, 0.975] {
+                let (got, wanted) = (contrast.quantile(p).unwrap(), panels.quantile(p).unwrap());
+                let back = panels.cdf(got.value);
+                assert!((back.value - p).abs() < 1e-10, "{control:?} {p}: {back:?}");
+                assert!((got.value - wanted.value).abs() <= got.error_bound + wanted.error_bound, "{got:?} {wanted:?}");
+                let (cdf, sf) = (contrast.cdf(wanted.value), contrast.sf(wanted.value));
+                assert!((cdf.value - p).abs() < 1e-10 && (cdf.value + sf.value - 1.0).abs() < 1e-10, "{cdf:?}");
+                let density = panels.density(got.value).value;
+                assert!((contrast.density(got.value).value / density - 1.0).abs() < 1e-8, "{control:?} {p}");
+            }
+        }
+    }
 }

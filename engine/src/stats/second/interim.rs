@@ -10,7 +10,10 @@ use crate::error::Result;
 use crate::stats::FunnelArm;
 use crate::stats::dist::{normal_quantile, normal_sf};
 use crate::stats::proportion::{Share, wilson};
-use crate::stats::significance::{MINIMUM_EXPOSURE, MINIMUM_WIN_PROBABILITY, SignificanceCode, check_not_negative};
+use crate::stats::significance::{
+    Judgement, Ladder, MINIMUM_EXPOSURE, MINIMUM_WIN_PROBABILITY, Significance, SignificanceCode, check_not_negative,
+    require_control,
+};
 
 /// What the method says; arms in order, control first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +70,26 @@ pub fn analyze(control: &FunnelArm, tests: &[FunnelArm]) -> Result<InterimAnswer
         probabilities: arms.iter().map(|arm| arm.key.clone()).zip(plain).collect(),
         confidence_intervals: arms.iter().map(|arm| (arm.key.clone(), interval(arm))).collect(),
     })
+}
+
+/// The answer in the form of the other methods. What stand for probabilities are 1 minus p-values, and the intervals are confidence
+/// intervals.
+///
+/// # Errors
+/// `no_data` without control, and as [`analyze`].
+pub fn judge(control: Option<&FunnelArm>, tests: &[FunnelArm]) -> Result<Judgement> {
+    let control = require_control(control)?;
+    let answer = analyze(control, tests)?;
+    let exposures: Vec<f64> = tests.iter().map(FunnelArm::exposure).collect();
+    let largest = answer.probabilities.iter().map(|(_, probability)| *probability).fold(0.0, f64::max);
+    let ladder = Ladder::start_interim(control.exposure(), &exposures, largest)?;
+    let significance = Significance {
+        code: answer.significance_code,
+        expected_loss: Some(answer.expected_loss),
+        ..ladder.with_expected_loss()
+    };
+    let (probabilities, credible_intervals) = (answer.probabilities, answer.confidence_intervals);
+    Ok(Judgement { probabilities, credible_intervals, significance })
 }
 
 /// The two-sided p-value of equal rates, with the pooled standard error; 1 where nothing can be said.

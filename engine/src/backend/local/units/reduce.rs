@@ -1,6 +1,7 @@
 //! Summing up units per variant.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use super::clamp::Bounds;
 use super::quantile::quantile;
@@ -13,26 +14,43 @@ use crate::stats::{BreakdownCells, Moments, SeveralVariantsCells, UnitCell, Unit
 
 /// Sums up the records of all exposed units, per variant.
 #[must_use]
-pub fn reduce(variants: &[String], measure: &UnitMeasure, records: &[UnitRecord]) -> UnitCells {
-    let mature: Vec<&UnitRecord> = records.iter().filter(|record| record.is_mature).collect();
-    let cells = |records: &[&UnitRecord], handling| {
-        let kept = kept(records, handling);
-        cells(variants, measure, &kept)
+pub fn reduce<'a>(
+    variants: &[String],
+    measure: &UnitMeasure,
+    records: impl IntoIterator<Item = &'a UnitRecord>,
+) -> UnitCells {
+    let mut immature_units = 0;
+    let is_mature = |record: &&UnitRecord| {
+        immature_units += u64::from(!record.is_mature);
+        record.is_mature
     };
+    let mature: Vec<&UnitRecord> = records.into_iter().filter(is_mature).collect();
+    let cells = |handling| cells(variants, measure, &kept(&mature, handling));
+    // The same units seen in another way take as long again, so they are looked at meanwhile.
+    let (cells, breakdowns, several_variants) = thread::scope(|scope| {
+        let several_variants = scope.spawn(|| several_variants(variants, measure, &mature));
+        let breakdowns = breakdowns(variants, measure, &mature);
+        let cells = cells(measure.several_variants);
+        let several_variants = several_variants.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (cells, breakdowns, several_variants)
+    });
+    UnitCells { variants: cells, breakdowns, several_variants, immature_units }
+}
+
+/// How far the units that saw several variants matter.
+fn several_variants(variants: &[String], measure: &UnitMeasure, mature: &[&UnitRecord]) -> SeveralVariantsCells {
+    let units = mature.iter().filter(|record| record.has_several_variants()).count() as u64;
+    if units == 0 {
+        return SeveralVariantsCells { units, otherwise: Vec::new(), mean_bounds: Vec::new() };
+    }
     let otherwise = match measure.several_variants {
         SeveralVariants::Exclude => SeveralVariants::FirstSeen,
         SeveralVariants::FirstSeen => SeveralVariants::Exclude,
     };
-    let units = mature.iter().filter(|record| record.has_several_variants()).count() as u64;
-    UnitCells {
-        variants: cells(&mature, measure.several_variants),
-        breakdowns: breakdowns(variants, measure, &mature),
-        several_variants: SeveralVariantsCells {
-            units,
-            otherwise: if units == 0 { Vec::new() } else { cells(&mature, otherwise) },
-            mean_bounds: if units == 0 { Vec::new() } else { mean_bounds(variants, measure, &mature) },
-        },
-        immature_units: (records.len() - mature.len()) as u64,
+    SeveralVariantsCells {
+        units,
+        otherwise: cells(variants, measure, &kept(mature, otherwise)),
+        mean_bounds: mean_bounds(variants, measure, mature),
     }
 }
 
