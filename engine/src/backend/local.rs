@@ -35,8 +35,7 @@ pub fn measure(plan: &Plan, reader: &Reader, interrupt: &Interrupt) -> Result<(M
         Measure::Funnel(_) => {}
     }
     if let Measure::Units(measure) = &plan.measure
-        && let Some(projection) = reader.projection(interrupt)?
-        && let Some(found) = units::projected(&plan.population, measure, &projection, interrupt)?
+        && let Some(found) = units::projected(&plan.population, measure, reader, interrupt)?
     {
         return Ok(found);
     }

@@ -119,6 +119,10 @@ impl Reader {
         let unfinished = parent.join(format!(".{name}-{}", unique()));
         fs::create_dir_all(&unfinished).map_err(|error| Error::io(&unfinished, error))?;
         let made = base::write(self, &unfinished, wanted, interrupt);
+        if Manifest::read(folder).is_none() {
+            // What has the name without being complete was damaged.
+            fs::remove_dir_all(folder).ok();
+        }
         // Somebody else may have been faster, with the same columns.
         let named = made.and_then(|manifest| match fs::rename(&unfinished, folder) {
             Err(_) if Manifest::read(folder).is_some() => Ok(manifest),
@@ -154,6 +158,11 @@ impl Projection<'_> {
     #[must_use]
     pub fn events(&self) -> u64 {
         self.manifest.events
+    }
+
+    /// Removes it, so that it is made anew when it is asked for again: for one that cannot be read.
+    pub fn discard(self) {
+        fs::remove_dir_all(&self.folder).ok();
     }
 
     /// The number of each event name.

@@ -39,11 +39,12 @@ impl Plan {
             "data_digest": visible.data_digest,
             "plan": plan,
         });
-        hexadecimal(&Sha256::digest(text.to_string().as_bytes()))
+        hash_of(&text.to_string())
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// The SHA-256 of a text: 64 hexadecimal digits.
+pub(crate) fn hash_of(text: &str) -> String {
     let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    Sha256::digest(text.as_bytes()).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

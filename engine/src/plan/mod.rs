@@ -28,6 +28,7 @@ pub use condition::{Condition, DateCondition, DateRange, PropertyCondition};
 pub use counting::{Counting, IntervalStatistic, TrendValue};
 pub use exposure::{Exposure, ExposureOrigin, ExposureUnit};
 pub use fingerprint::Visible;
+pub(crate) use fingerprint::hash_of;
 pub use flag_question::{FlagQuestion, requires_flag_implementation};
 pub use library::{KnownCohort, Library};
 pub use matching::{EventMatch, EventPattern};

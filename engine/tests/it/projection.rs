@@ -96,6 +96,11 @@ fn what_is_lost_or_damaged_is_made_again_or_done_without() {
         let path = entry.unwrap().path();
         let whole = fs::read(&path).unwrap();
         for damage in ["removed", "empty", "cut", "zeros"] {
+            // Answers are missed, too, so that what they are made from is read.
+            let answers = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+            for answer in answers.filter(|answer| *answer != path && answer.file_stem().unwrap().len() == 64) {
+                fs::remove_file(answer).unwrap();
+            }
             match damage {
                 "removed" => fs::remove_file(&path).unwrap(),
                 "empty" => fs::write(&path, b"").unwrap(),
@@ -103,8 +108,9 @@ fn what_is_lost_or_damaged_is_made_again_or_done_without() {
                 _ => fs::write(&path, vec![0; whole.len()]).unwrap(),
             }
             assert_eq!(results(&mut log, EventsFrom::Projection), wanted, "{} {damage}", path.display());
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(&path, &whole).unwrap();
+            // What could not be read is made again, as it was.
+            assert_eq!(results(&mut log, EventsFrom::Projection), wanted, "{} {damage}", path.display());
+            assert_eq!(fs::read(&path).unwrap(), whole, "{} {damage}", path.display());
         }
     }
     fs::remove_dir_all(log.path().join("projection")).unwrap();
@@ -168,4 +174,27 @@ fn the_same_file_again_keeps_it() {
     log.lab.ingest(source(), &IngestOptions::default(), &mut |_| ()).unwrap();
     assert_eq!(agrees(&mut log), first);
     assert_eq!(folders(&log), once);
+}
+
+#[test]
+fn a_series_that_meets_damage_says_so_and_is_there_when_asked_again() {
+    let mut log = lab();
+    let metric = metrics().remove(0);
+    let metric = metric.as_object().unwrap();
+    log.lab.read_events_from(EventsFrom::Projection);
+    let wanted = log.lab.metric_series("checkout", metric, &request()).unwrap();
+    fs::write(folders(&log).remove(0).join("timestamp.arrow"), b"short").unwrap();
+    let error = log.lab.metric_series("checkout", metric, &request()).unwrap_err();
+    assert!(error.is_of_storage(), "{error:?}");
+    assert_eq!(log.lab.metric_series("checkout", metric, &request()).unwrap(), wanted);
+}
+
+/// A metric that the projection cannot answer does not have one made.
+#[test]
+fn what_the_projection_cannot_answer_leaves_it_alone() {
+    let mut log = lab();
+    let metric = json!({"metric_type": "mean", "source": {"event": "buy"}, "breakdownFilter": {"breakdown": "plan"}});
+    log.lab.read_events_from(EventsFrom::Projection);
+    log.lab.try_metric("checkout", metric.as_object().unwrap(), &request()).unwrap();
+    assert!(folders(&log).is_empty());
 }

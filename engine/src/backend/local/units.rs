@@ -25,7 +25,7 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 
 use crate::error::Result;
-use crate::events::{Interrupt, Projection, Reader};
+use crate::events::{Interrupt, Reader};
 use crate::kernel::columns::{UnitKey, UnitRowsReader};
 use crate::kernel::units::{UnitRecord, UnitRows, View, evaluate};
 use crate::model::experiment_metric::ValueOf;
@@ -71,13 +71,12 @@ impl<'a> UnitScan<'a> {
 pub(super) fn projected(
     population: &Population,
     measure: &UnitMeasure,
-    projection: &Projection<'_>,
+    reader: &Reader,
     interrupt: &Interrupt,
 ) -> Result<Option<(Measured, Vec<Stage>)>> {
     let started = Instant::now();
-    let Some(records) = projected::records(population, measure, projection, interrupt)? else { return Ok(None) };
+    let Some((records, rows)) = projected::records(population, measure, reader, interrupt)? else { return Ok(None) };
     let cells = reduce(&population.variants, measure, records.iter().flatten());
-    let rows = projection.events();
     let stage = Stage { purpose: Purpose::UnitEvents, rows, seconds: started.elapsed().as_secs_f64() };
     Ok(Some((Measured::Units(cells), vec![stage])))
 }
@@ -110,9 +109,7 @@ pub fn for_each_unit(
     each: &mut dyn FnMut(&UnitKey, &UnitRows) -> Result<()>,
 ) -> Result<u64> {
     check_tables(measure, reader)?;
-    if let Some(projection) = reader.projection(interrupt)?
-        && let Some(rows) = projected::for_each_person(&plan.population, measure, &projection, interrupt, each)?
-    {
+    if let Some(rows) = projected::for_each_person(&plan.population, measure, reader, interrupt, each)? {
         return Ok(rows);
     }
     let mut units = UnitRowsReader::new(measure);

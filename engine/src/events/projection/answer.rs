@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, UInt8Array};
 use arrow::datatypes::{DataType, Float64Type, UInt8Type, UInt32Type};
-use sha2::{Digest, Sha256};
 
 use super::super::database::text;
 use super::super::interrupt::Interrupt;
 use super::super::store::{COLUMNS_OF_EVENTS, Reader};
 use super::base::column;
 use super::file::{ColumnFile, ColumnWriter};
-use super::layout::{Manifest, hexadecimal};
+use super::layout::Manifest;
 use crate::error::{Error, Result};
+use crate::plan::hash_of;
 use crate::sql::Sql;
 
 /// At most so many answers are kept; beyond, the oldest go.
@@ -43,10 +43,8 @@ pub enum Answer {
 impl Question {
     /// The file of its answers. Equal questions have equal files, and no others do.
     pub(super) fn file_name(&self) -> String {
-        let mut hash = Sha256::new();
         let asked = (self.answer, &self.event, self.expression.as_text(), self.expression.values());
-        hash.update(format!("{asked:?}"));
-        format!("{}.arrow", hexadecimal(&hash.finalize()[..16]))
+        format!("{}.arrow", hash_of(&format!("{asked:?}")))
     }
 
     fn kind(&self) -> DataType {

@@ -88,8 +88,7 @@ impl Loader {
             && bucket.event_names.len() == all
             && answers.iter().all(|answer| answer.len() == all);
         if !is_whole {
-            return Err(Error::bug("columns of the projection do not fit together")
-                .hint("remove the lab's folder `projection`; it is made again"));
+            return Err(self.units.damaged("it does not fit the other columns"));
         }
         each(&bucket)
     }

@@ -79,14 +79,18 @@ impl ColumnFile {
         Ok(Self { path, file, decoder, blocks, memory: None })
     }
 
+    /// An error that says what is wrong with the file.
+    pub(super) fn damaged(&self, what: &str) -> Error {
+        damaged(&self.path, what)
+    }
+
     /// The columns of a bucket. The memory of the bucket before is used again if nothing of it is kept.
     pub(super) fn read(&mut self, bucket: usize) -> Result<RecordBatch> {
-        let damaged = |what: &str| damaged(&self.path, what);
-        let block = self.blocks.get(bucket).ok_or_else(|| damaged("a bucket is missing"))?;
+        let block = self.blocks.get(bucket).ok_or_else(|| self.damaged("a bucket is missing"))?;
         let length = u64::try_from(block.bodyLength()).ok().zip(u64::try_from(block.metaDataLength()).ok());
         let length = length.and_then(|(body, head)| usize::try_from(body + head).ok());
         let begin = u64::try_from(block.offset()).ok();
-        let (length, begin) = length.zip(begin).ok_or_else(|| damaged("a bucket has no place"))?;
+        let (length, begin) = length.zip(begin).ok_or_else(|| self.damaged("a bucket has no place"))?;
         let memory = self.memory.take().and_then(|memory| memory.into_mutable().ok());
         let mut memory = memory.unwrap_or_else(|| MutableBuffer::new(length));
         memory.resize(length, 0);
@@ -95,7 +99,7 @@ impl ColumnFile {
         let memory = Buffer::from(memory);
         let batch = self.decoder.read_record_batch(block, &memory);
         self.memory = Some(memory);
-        batch.map_err(|error| damaged(&error.to_string()))?.ok_or_else(|| damaged("a bucket is empty"))
+        batch.map_err(|error| self.damaged(&error.to_string()))?.ok_or_else(|| self.damaged("a bucket is empty"))
     }
 }
 
@@ -118,5 +122,5 @@ fn footer(mut file: &File, path: &Path) -> Result<(FileDecoder, Vec<Block>)> {
 
 fn damaged(path: &Path, what: &str) -> Error {
     Error::storage(path, format!("this part of the projection is damaged: {what}"))
-        .hint("remove the lab's folder `projection`; it is made again")
+        .hint("ask again; it was removed and is made anew")
 }

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::super::database::{self, text};
 use super::super::store::Reader;
 use crate::error::{Error, Result};
+use crate::plan::hash_of;
 
 /// The form of the files; another form is another folder.
 const FORMAT_VERSION: u32 = 1;
@@ -51,7 +51,7 @@ pub(super) fn of(reader: &Reader) -> Result<Option<(String, u64)>> {
         return Ok(None);
     }
     let data = format!("{FORMAT_VERSION} {} {}", state.data_version, state.data_digest);
-    Ok(Some((hexadecimal(&Sha256::digest(data.as_bytes())[..16]), state.event_count)))
+    Ok(Some((hash_of(&data), state.event_count)))
 }
 
 /// What a projection would be; `None` if there are more names of events than it has numbers for.
@@ -89,11 +89,6 @@ impl Manifest {
     pub(super) fn buckets(&self) -> usize {
         self.events_per_bucket.len()
     }
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

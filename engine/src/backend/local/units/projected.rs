@@ -1,7 +1,7 @@
 //! Modern metrics from the projection: what is asked of events is answered once, then each bucket of persons is judged by itself.
 
 use crate::error::{Error, Result};
-use crate::events::{Answer, Bucket, Interrupt, Projection, Question};
+use crate::events::{Answer, Bucket, Interrupt, Projection, Question, Reader};
 use crate::kernel::columns::UnitKey;
 use crate::kernel::persons::{self, PersonColumns};
 use crate::kernel::units::{UnitRecord, UnitRows};
@@ -23,70 +23,75 @@ struct Asked {
 /// The position of the question for exposures.
 const EXPOSURE: usize = 0;
 
-/// What became of every exposed person, bucket by bucket, in the order of persons; `None` when the projection does not have what the metric needs.
+/// What became of every exposed person, bucket by bucket, in the order of persons, and how many events there are; `None` when there
+/// is no projection, or it does not have what the metric needs.
 ///
 /// # Errors
 /// `Query` when the event store refuses a question; `Interrupted`.
 pub(super) fn records(
     population: &Population,
     measure: &UnitMeasure,
-    projection: &Projection<'_>,
+    reader: &Reader,
     interrupt: &Interrupt,
-) -> Result<Option<Vec<Vec<UnitRecord>>>> {
-    let Some(questions) = sql::render_questions(population, measure) else { return Ok(None) };
-    let asked = Asked::of(&questions, projection)?;
-    match judged(population, measure, projection, &asked, interrupt) {
-        // A projection that cannot be read or written is only a way that is closed.
-        Err(error) if error.is_of_storage() => {
-            tracing::warn!(%error, "the projection was of no use; the query reads the event table");
-            Ok(None)
-        }
-        records => Ok(Some(records?)),
-    }
-}
-
-fn judged(
-    population: &Population,
-    measure: &UnitMeasure,
-    projection: &Projection<'_>,
-    asked: &Asked,
-    interrupt: &Interrupt,
-) -> Result<Vec<Vec<UnitRecord>>> {
-    projection.answer(&asked.questions, interrupt)?;
-    projection.for_each_bucket(&asked.questions, interrupt, &|bucket| {
+) -> Result<Option<(Vec<Vec<UnitRecord>>, u64)>> {
+    let Some((projection, asked)) = answered(population, measure, reader, interrupt)? else { return Ok(None) };
+    let judged = projection.for_each_bucket(&asked.questions, interrupt, &|bucket| {
         let mut records = Vec::with_capacity(bucket.persons.len());
         let columns = asked.columns(bucket)?;
         persons::for_each_exposed(measure, population.range, &columns, |_, record| records.push(record));
         Ok(records)
-    })
+    });
+    match judged {
+        Err(error) if error.is_of_storage() => Ok(without(projection, &error)),
+        records => Ok(Some((records?, projection.events()))),
+    }
 }
 
 /// Hands over the rows of every person that is exposed or has events of the metric, and counts them; `None` as for [`records`].
 ///
 /// # Errors
-/// As [`records`]; and whatever `each` returns.
+/// As [`records`]; `Io` and `Storage` when the projection cannot be read, which asking again mends; and whatever `each` returns.
 pub(super) fn for_each_person(
     population: &Population,
     measure: &UnitMeasure,
-    projection: &Projection<'_>,
+    reader: &Reader,
     interrupt: &Interrupt,
     each: &mut dyn FnMut(&UnitKey, &UnitRows) -> Result<()>,
 ) -> Result<Option<u64>> {
-    let Some(questions) = sql::render_questions(population, measure) else { return Ok(None) };
-    let asked = Asked::of(&questions, projection)?;
-    match projection.answer(&asked.questions, interrupt) {
-        Err(error) if error.is_of_storage() => {
-            tracing::warn!(%error, "the projection was of no use; the query reads the event table");
-            return Ok(None);
-        }
-        answered => answered?,
-    }
+    let Some((projection, asked)) = answered(population, measure, reader, interrupt)? else { return Ok(None) };
     let mut rows = 0;
-    projection.in_order(&asked.questions, interrupt, &mut |bucket| {
+    let handed_over = projection.in_order(&asked.questions, interrupt, &mut |bucket| {
         rows += persons::for_each_person(measure, population.range, &asked.columns(bucket)?, each)?;
         Ok(())
-    })?;
-    Ok(Some(rows))
+    });
+    if handed_over.as_ref().is_err_and(Error::is_of_storage) {
+        // Too late for the table: some persons have been handed over.
+        projection.discard();
+    }
+    handed_over.map(|()| Some(rows))
+}
+
+/// The projection with all that a metric asks of events answered.
+fn answered<'a>(
+    population: &Population,
+    measure: &UnitMeasure,
+    reader: &'a Reader,
+    interrupt: &Interrupt,
+) -> Result<Option<(Projection<'a>, Asked)>> {
+    let Some(questions) = sql::render_questions(population, measure) else { return Ok(None) };
+    let Some(projection) = reader.projection(interrupt)? else { return Ok(None) };
+    let asked = Asked::of(&questions, &projection)?;
+    match projection.answer(&asked.questions, interrupt) {
+        Err(error) if error.is_of_storage() => Ok(without(projection, &error)),
+        answered => answered.map(|()| Some((projection, asked))),
+    }
+}
+
+/// A projection that cannot be read or written is only a way that is closed.
+fn without<T>(projection: Projection<'_>, error: &Error) -> Option<T> {
+    tracing::warn!(%error, "the projection was of no use and is removed; the query reads the event table");
+    projection.discard();
+    None
 }
 
 impl Asked {
