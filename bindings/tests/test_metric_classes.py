@@ -76,7 +76,9 @@ BECOMES: list[tuple[abduck.Metric, dict[str, Any]]] = [
         },
     ),
     (
-        abduck.Retention("purchase", "purchase", days=(7, 14), prior={"alpha": 2.0, "beta": 8.0}),
+        abduck.Retention(
+            "purchase", "purchase", days=(7, 14), prior={"alpha": 2.0, "beta": 8.0}, sequential={"method": "betting"}
+        ),
         {
             "metric_type": "retention",
             "start_event": STEP,
@@ -85,6 +87,7 @@ BECOMES: list[tuple[abduck.Metric, dict[str, Any]]] = [
             "retention_window_end": 14,
             "retention_window_unit": "day",
             "prior": {"alpha": 2.0, "beta": 8.0},
+            "sequential": {"method": "betting"},
         },
     ),
     (
@@ -209,6 +212,7 @@ REFUSED: list[tuple[Any, str]] = [
         "metric.lower_bound_percentile",
     ),
     (lambda: abduck.Mean("a", value="b", prior={"alpha": 1, "beta": 1}), "metric.prior"),
+    (lambda: abduck.Mean("a", value="b", sequential={"method": "betting"}), "metric.sequential"),
     (lambda: abduck.Retention("a", "b"), "metric.days"),
     (lambda: abduck.Retention("a", "b", days=7), "metric.days"),
     (lambda: abduck.Retention("a", "b", days=(14, 7)), "metric.retention_window_end"),

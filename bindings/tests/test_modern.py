@@ -46,6 +46,22 @@ def test_a_metric_that_is_stored_nowhere_has_a_result(experiment: abduck.Experim
     assert control.chance_to_win + test.chance_to_win == pytest.approx(1)
     assert (control.p_value, test.p_value > test.p_value_fixed_horizon) == (None, True)
     assert test.rel_effect_size_ci_lower < test.rel_effect_size < test.rel_effect_size_ci_upper
+    assert (control.sequential_method, test.sequential_method) == (None, "asymptotic")
+    assert (test.sequential_p_value, test.sequential_undecided) == (test.p_value, None)
+    assert test.e_value > 0
+
+
+def test_the_method_that_a_metric_names_decides(experiment: abduck.Experiment) -> None:
+    funnel = experiment.try_metric({**FUNNEL, "sequential": {"method": "betting"}})
+    _, test = funnel.variants
+    assert test.sequential_method == "betting"
+    assert test.e_value is None or test.sequential_p_value == pytest.approx(min(1, 1 / test.e_value))
+    revenue = experiment.try_metric({**REVENUE, "sequential": {"method": "group_sequential", "looks": 4}})
+    _, test = revenue.variants
+    assert (test.sequential_method, test.sequential_p_value) == ("group_sequential", None)
+    assert "planned_units" in test.sequential_undecided
+    with pytest.raises(abduck.InvalidError, match="shares only"):
+        experiment.try_metric({**REVENUE, "sequential": {"method": "betting"}})
 
 
 def test_the_result_of_a_unit_metric_has_every_form(experiment: abduck.Experiment) -> None:

@@ -70,6 +70,8 @@ class Metric(Definition):
     """What else of that past may explain the value: events, or what an `Event` takes from them."""
     prior: Mapping[str, float] | Prior | None = field(default=None, hash=False)
     """What is believed of each variant's value before the data, such as `experiment.learn_prior()` says."""
+    sequential: Mapping[str, Any] | None = field(default=None, hash=False)
+    """Which answer decides, such as `{"method": "betting"}`; without it, as the experiment says."""
     uuid: str | None = None
     """The id other systems know it by."""
 
@@ -88,6 +90,8 @@ class Metric(Definition):
         self._set("covariates", sources(self.covariates, "metric.covariates"))
         if self.prior is not None:
             self._set("prior", dict(self.prior.prior if isinstance(self.prior, Prior) else self.prior))
+        if self.sequential is not None:
+            self._set("sequential", dict(self.sequential))
         _engine.check_metric(to_json(self))
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,7 +144,8 @@ class Metric(Definition):
             common["cuped"] = {"enabled": self.cuped is not False, **days}
         if self.covariates:
             common["covariates"] = [source_dict(source) for source in self.covariates]
-        return common if self.prior is None else {**common, "prior": self.prior}
+        given = {"prior": self.prior, "sequential": self.sequential}
+        return {**common, **{key: value for key, value in given.items() if value is not None}}
 
 
 def sources(given: Sequence[_Source], place: str) -> tuple[Any, ...]:
@@ -159,7 +164,7 @@ def _days(span: str | timedelta) -> int:
 
 def _read_common(metric: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that every type has, from the outward form."""
-    names = ("name", "description", "goal", "prior", "uuid")
+    names = ("name", "description", "goal", "prior", "sequential", "uuid")
     common = {name: metric[name] for name in names if metric.get(name) is not None}
     if metric.get("guardrail") is not None:
         common["guardrail"] = metric["guardrail"].get("margin") or 0.0

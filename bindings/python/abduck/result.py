@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -311,7 +311,7 @@ class ExperimentResult:
         except ModuleNotFoundError as error:
             raise _frame.missing("pandas") from error
         frame = pandas.DataFrame(self.to_dicts())
-        numbers = [name for name in frame.columns[3:] if name not in ("sequential_method", "sequential_undecided")]
+        numbers = [column.name for column in fields(VariantRow) if str(column.type).startswith("float")]
         return frame.astype(dict.fromkeys(numbers, float))
 
     def to_markdown(self) -> str:

@@ -98,7 +98,13 @@ impl SequentialMethod {
     /// # Errors
     /// `Invalid` for an unknown method, a setting of another method, or one out of range.
     pub(super) fn read(fields: &Fields<'_>) -> Result<Self> {
-        let method = fields.choice("method", &METHODS)?.ok_or_else(|| invalid(&fields.at("method"), "is missing"))?;
+        // A misspelt name is told before it is missed.
+        fields.refuse_unknown(&["method", "mixing_variance", "spending", "looks", "planned_units"])?;
+        let missing = || {
+            let names = METHODS.map(|(name, _)| name).join(", ");
+            invalid(&fields.at("method"), "is missing").hint(format!("name one of {names}"))
+        };
+        let method = fields.choice("method", &METHODS)?.ok_or_else(missing)?;
         let known: &[&str] = match method {
             Named::Asymptotic | Named::Betting => &["method"],
             Named::Mixture => &["method", "mixing_variance"],
