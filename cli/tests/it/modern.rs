@@ -216,3 +216,40 @@ fn one_unit_is_explained_event_by_event() {
     let nobody = lab.refuses("explain checkout --unit nobody", 3);
     assert!(nobody.stderr.contains("distinct id"), "{nobody}");
 }
+
+#[test]
+fn the_method_that_a_metric_names_is_shown_with_its_look() {
+    let lab = Place::lab();
+    let mut log = "user_id,event,timestamp,variant\n".to_owned();
+    for (variant, of_six) in [("control", 2), ("test", 3)] {
+        for person in 0..120 {
+            let line = |event: &str, hour: u32| format!("{variant}{person},{event},2026-03-01T{hour}:00:00Z");
+            log.extend([line("exposed", 10).as_str(), ",", variant, "\n"]);
+            if person % 6 < of_six {
+                log.extend([line("bought", 11).as_str(), ",\n"]);
+            }
+        }
+    }
+    lab.write("shop.csv", &log);
+    lab.succeeds("ingest shop.csv --flag checkout=variant --exposure-event exposed");
+    let metric = |sequential: Value| {
+        json!({"kind": "ExperimentMetric", "name": "Buyers", "metric_type": "funnel", "series": [{"event": "bought"}],
+            "sequential": sequential})
+    };
+    let looks = metric(
+        json!({"method": "group_sequential", "spending": "lan_demets_pocock", "looks": 4, "planned_units": 480}),
+    );
+    let definition = json!({
+        "name": "Checkout", "feature_flag_key": "checkout", "start_date": "2026-03-01", "end_date": "2026-03-08",
+        "metrics": [looks],
+    });
+    lab.write("checkout.json", &definition.to_string());
+    lab.succeeds("experiment create checkout.json");
+    lab.write("looks.json", &looks.to_string());
+    lab.write("bets.json", &metric(json!({"method": "betting"})).to_string());
+    lab.write("unplanned.json", &metric(json!({"method": "group_sequential", "looks": 4})).to_string());
+    assert_transcript!(lab.abduck("try checkout looks.json"));
+    assert_transcript!(lab.abduck("try checkout bets.json"));
+    assert_transcript!(lab.abduck("try checkout unplanned.json"));
+    assert_transcript!(lab.abduck("decide checkout"));
+}

@@ -146,11 +146,11 @@ fn settings_that_mean_nothing_are_refused_by_name() {
     let mut refused = |sequential: Value| {
         let mut metric = revenue();
         metric["sequential"] = sequential;
-        let error = log.lab.try_metric("checkout", metric.as_object().unwrap(), &request()).unwrap_err();
-        format!("{error:?}")
+        format!("{:?}", log.lab.try_metric("checkout", metric.as_object().unwrap(), &request()).unwrap_err())
     };
     for (sequential, expected) in [
-        (json!({}), "method"),
+        (json!({}), "asymptotic, betting"),
+        (json!({"metod": "betting"}), "metod"),
         (json!({"method": "msprt"}), "mixture"),
         (json!({"method": "mixture"}), "mixing_variance"),
         (json!({"method": "mixture", "mixing_variance": 0}), "mixing_variance"),

@@ -6,13 +6,14 @@ use crate::stats::Outcome;
 use crate::stats::comparison::{PlannedLook, SequentialAnswer};
 use crate::stats::inference::Inference;
 
-/// One row per variant; nothing where the anytime-valid answer decides.
+/// One row per variant; nothing where the anytime-valid answer decides, or none is given.
 pub(super) fn section(outcome: &Outcome) -> Option<(String, Table)> {
     let Outcome::Observed(observed) = outcome else { return None };
     let compared = observed.comparisons.against_baseline.iter();
     let answers: Vec<_> =
         compared.filter_map(|(variant, comparison)| Some((variant, comparison.sequential.as_ref()?))).collect();
-    let (_, first) = answers.first()?;
+    // Where nothing is answered, the verdict has said why.
+    let (_, first) = answers.iter().find(|(_, answer)| matches!(answer, SequentialAnswer::Given { .. }))?;
     let has_looks = answers.iter().any(|(_, answer)| look(answer).is_some());
     let mut names = vec!["variant", "difference", "interval", "p", "e-value"];
     if has_looks {
