@@ -87,6 +87,11 @@ impl BellPosterior {
         Self { location: -self.location, ..*self }
     }
 
+    /// The same around 0.
+    pub(super) fn centred(&self) -> Self {
+        Self { location: 0.0, ..*self }
+    }
+
     /// The location: mean, median and mode.
     pub(super) fn location(&self) -> f64 {
         self.location

@@ -100,7 +100,7 @@ impl Contrast {
     /// # Errors
     /// As [`Contrast::ratio`].
     pub fn into_ratio(self) -> Result<Self> {
-        Self { kind: Kind::Ratio, ..self }.surely()
+        Self { kind: Kind::Ratio, tables: OnceLock::new(), ..self }.surely()
     }
 
     /// Refuses a ratio to a baseline that may be 0.
@@ -129,7 +129,11 @@ impl Contrast {
     }
 
     fn tables(&self) -> &[Tabulated; 2] {
-        self.tables.get_or_init(|| self.arms.map(Tabulated::new))
+        self.tables.get_or_init(|| match self.kind {
+            // A difference does not depend on where both lie, and around 0 doubles are finest.
+            Kind::Difference => self.arms.map(|arm| Tabulated::new(arm.centred())),
+            Kind::Ratio => self.arms.map(Tabulated::new),
+        })
     }
 
     fn control(&self) -> &Tabulated {
@@ -196,7 +200,9 @@ impl Contrast {
             let is_inside = step.is_finite() && low < x - step && x - step < high;
             let next = if is_inside { x - step } else { self.between(low, high) };
             error_bound = error / at.density.max(f64::MIN_POSITIVE) + (next - x).abs();
-            let is_found = (next - x).abs() <= STEP * spread || high - low <= STEP * spread;
+            // Closer than doubles lie there is no next step.
+            let least = (STEP * spread).max(2.0 * f64::EPSILON * x.abs());
+            let is_found = (next - x).abs() <= least || high - low <= least;
             x = next;
             if is_found {
                 break;
@@ -303,7 +309,16 @@ impl Contrast {
             return (at, error + ROUNDING);
         }
         let mut sum = At::default();
-        let mut error = (1.0 - self.control().total()).abs() + (1.0 - self.treatment().total()).abs() + ROUNDING;
+        let [control, treatment] = &self.arms;
+        let (x, grain) = match self.kind {
+            Kind::Difference => {
+                let apart = treatment.centre() - control.centre();
+                (x - apart, control.grain(apart) + treatment.grain(apart))
+            }
+            Kind::Ratio => (x, control.grain(control.centre()) + treatment.grain(treatment.centre())),
+        };
+        let mut error =
+            (1.0 - self.control().total()).abs() + (1.0 - self.treatment().total()).abs() + ROUNDING + grain;
         let edges = self.edges(x);
         for (from, to) in edges.iter().copied().zip(edges.iter().copied().skip(1)) {
             let whole = self.panel(x, from, to);
@@ -313,7 +328,7 @@ impl Contrast {
                 let (left, right) = (self.panel(x, from, middle), self.panel(x, middle, to));
                 let halves = left.plus(right);
                 let apart = whole.apart(halves);
-                if apart <= AGREEMENT || halvings == 0 {
+                if apart <= AGREEMENT.max(grain * (whole.below + whole.above)) || halvings == 0 {
                     sum = sum.plus(halves);
                     error += apart;
                 } else {

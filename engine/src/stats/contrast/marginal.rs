@@ -126,6 +126,31 @@ impl Marginal {
         }
     }
 
+    /// Where it lies: of a bell its location; others have their place at 0.
+    pub(super) fn centre(&self) -> f64 {
+        match self {
+            Self::Bell(bell) => bell.location(),
+            _ => 0.0,
+        }
+    }
+
+    /// The same around 0.
+    pub(super) fn centred(self) -> Self {
+        match self {
+            Self::Bell(bell) => Self::Bell(bell.centred()),
+            other => other,
+        }
+    }
+
+    /// By how much a position moves when a value as large as this is rounded: a bell that is narrow beside it is a staircase to
+    /// doubles, and no halving makes it smoother.
+    pub(super) fn grain(&self, value: f64) -> f64 {
+        match self {
+            Self::Bell(bell) => f64::EPSILON * value.abs() / bell.scale(),
+            _ => 0.0,
+        }
+    }
+
     /// The edges of panels on which 16 nodes resolve the density, from where it begins to where it ends.
     pub(super) fn edges(&self) -> Vec<f64> {
         match self {

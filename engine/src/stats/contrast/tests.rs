@@ -189,3 +189,23 @@ fn the_lattice_agrees_with_the_panels() {
         }
     }
 }
+
+/// Doubles around the location are too coarse for bells as narrow as these: the answer is as good as they allow, says so, and comes.
+#[test]
+fn bells_that_are_narrow_for_their_place_are_as_sure_as_doubles_are() {
+    let wide = Contrast::difference(student(0.0, 1.0, 3.0), student(0.0, 1.0, 3.0)).unwrap().quantile(0.975).unwrap();
+    for (location, scale) in [(5.0, 5e-11), (1e12, 1e-3), (-3e8, 1e-5)] {
+        let arm = student(location, scale, 3.0);
+        let narrow = Contrast::difference(arm, arm).unwrap().quantile(0.975).unwrap();
+        let wanted = scale * wide.value;
+        assert!((narrow.value - wanted).abs() <= narrow.error_bound + 1e-12 * wanted, "{location} {scale}: {narrow:?}");
+        assert!(narrow.error_bound < 1e-9 * scale, "{location} {scale}: {narrow:?}");
+    }
+    // To a ratio the place matters, and what it takes away is said.
+    let arm = student(5.0, 5e-8, 3.0);
+    let ratio = Contrast::ratio(arm, arm).unwrap().quantile(0.975).unwrap();
+    assert!((ratio.value - 1.0 - 1e-8 * wide.value).abs() <= ratio.error_bound, "{ratio:?}");
+    assert!(ratio.error_bound < 1e-6 * 1e-8, "{ratio:?}");
+    let arm = student(5.0, 5e-14, 3.0);
+    assert!(Contrast::ratio(arm, arm).unwrap().cdf(1.0).error_bound > 1e-3);
+}
